@@ -1,0 +1,231 @@
+"""Builds hoy in three ways, runs the test suites, adds up their results: the body of contrib/test.
+
+A suite is a row of SUITES. Every suite that is asked for is run, whatever the ones before it did.
+One that crashes, runs into its time limit or reports no result counts as one failed test; so does
+one that a failed build has kept from running. Results come as JUnit XML, from pytest and cmocka.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+BUILD = TOP / "build"
+
+# name: (compiler, meson options). The first one is what the other suites test.
+BUILDS = {
+    "gcc": ("gcc", ["--buildtype=debugoptimized", "-Dman=enabled", "-Dtests=disabled"]),
+    "clang": ("clang", ["--buildtype=debugoptimized", "-Dman=disabled", "-Dtests=disabled"]),
+    "sanitized": ("gcc", ["--buildtype=debug", "-Dman=disabled", "-Dtests=enabled",
+                          "-Db_sanitize=address,undefined"]),
+}
+TESTED = BUILD / "test-gcc"
+UNIT = BUILD / "test-sanitized"
+
+
+class Result:
+    """What one suite has found: its tests by outcome, and a line for each that did not pass."""
+
+    def __init__(self):
+        self.passed = 0
+        self.failed = []
+        self.skipped = []
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self):
+        return f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
+
+
+def read_junit(path, result):
+    """Adds the test cases of a JUnit file to result. Returns how many there were."""
+    cases = list(xml.parse(path).iter("testcase"))
+    for case in cases:
+        name = "::".join(filter(None, (case.get("classname"), case.get("name"))))
+        skip = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            result.failed.append(name)
+        elif skip is not None:
+            result.skipped.append(f"{name}: {skip.get('message', 'no reason given')}")
+        else:
+            result.passed += 1
+    return len(cases)
+
+
+def run(command, minutes, as_root=False, **keywords):
+    """Runs a command with a time limit and this program's output. Returns its exit status."""
+    command = ["timeout", "--kill-after=10", f"{minutes}m", *map(str, command)]
+    if as_root and os.geteuid() != 0:
+        kept = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("HOY")]
+        command = ["sudo", "env", *kept, *command]
+    return subprocess.run(command, cwd=TOP, stdin=subprocess.DEVNULL, check=False,
+                          **keywords).returncode
+
+
+def logged(command, minutes, env=None):
+    """Runs a command quietly. Returns whether it succeeded; if it did not, its output is shown."""
+    with tempfile.TemporaryFile("w+", errors="replace") as log:
+        status = run(command, minutes, env=env, stdout=log, stderr=subprocess.STDOUT)
+        if status != 0:
+            log.seek(0)
+            print(log.read(), flush=True)
+    return status == 0
+
+
+def build(name):
+    """Makes build/test-NAME: set up once, and again when the options above have changed."""
+    compiler, options = BUILDS[name]
+    directory = BUILD / f"test-{name}"
+    setup = ["meson", "setup", "-Dwerror=true", *options, str(directory), str(TOP)]
+    stamp = directory / "setup.json"
+    if not stamp.exists() or json.loads(stamp.read_text()) != [compiler, setup]:
+        shutil.rmtree(directory, ignore_errors=True)
+        if not logged(setup, 5, {**os.environ, "CC": compiler}):
+            return False
+        stamp.write_text(json.dumps([compiler, setup]))
+    return logged(["meson", "compile", "-C", directory], 10)
+
+
+def suite_build(result, _options):
+    for name in BUILDS:
+        if build(name):
+            result.passed += 1
+        else:
+            result.failed.append(f"build with {name}")
+
+
+def unit_program(test, directory):
+    """Runs one program of the unit tests, with the results of its tests in files of its own."""
+    result = Result()
+    name = test["name"]
+    results = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=directory))
+    env = {**os.environ, **test["env"], "CMOCKA_MESSAGE_OUTPUT": "XML",
+           "CMOCKA_XML_FILE": str(results / "%g.xml"),
+           "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1",
+           "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
+    done = logged(test["cmd"], 5, env)
+    try:
+        count = sum(read_junit(path, result) for path in results.iterdir())
+    except xml.ParseError:
+        count = 0
+    if not done and not result.failed:
+        result.failed.append(f"{name}: crash, leak or time-out")
+    elif done and count == 0:
+        result.passed += 1
+    for path in results.iterdir() if result.failed else ():
+        print(path.read_text(errors="replace"))
+    return result
+
+
+def suite_unit(result, _options):
+    tests = json.loads(subprocess.run(["meson", "introspect", "--tests", UNIT], check=True,
+                                      capture_output=True, text=True).stdout)
+    with tempfile.TemporaryDirectory() as directory:
+        for test in tests:
+            result.add(unit_program(test, directory))
+
+
+def pytest_suite(name, wrapper=(), as_root=False, minutes=20):
+    """A suite that is a directory of pytest files below tests/."""
+
+    def suite(result, options):
+        with tempfile.TemporaryDirectory() as directory:
+            junit = Path(directory) / "junit.xml"
+            status = run([*wrapper, sys.executable, "-B", "-m", "pytest", "-q", "--tb=short",
+                          "-p", "no:cacheprovider", f"--junitxml={junit}", *options.pytest,
+                          f"tests/{name}"], minutes, as_root)
+            count = read_junit(junit, result) if junit.exists() else 0
+        if status not in (0, 1) or count == 0:
+            result.failed.append(f"tests/{name}: ended with status {status} after {count} tests")
+
+    return suite
+
+
+def suite_fresh(result, _options):
+    for distribution in ("bookworm", "trixie"):
+        if run(["tests/fresh", distribution], 20) == 0:
+            result.passed += 1
+        else:
+            result.failed.append(f"tests/fresh {distribution}")
+
+
+IN_CGROUP2 = ["tests/lib/in-cgroup2"]
+
+# name: (function, part of --quick, what it needs beyond the builds: a file of the tree)
+SUITES = {
+    "build": (suite_build, True, "meson.build"),
+    "style": (pytest_suite("style"), True, "tests/style"),
+    "unit": (suite_unit, True, "tests/unit"),
+    "config": (pytest_suite("config"), True, "tests/config"),
+    "plan": (pytest_suite("plan"), True, "tests/plan"),
+    "run": (pytest_suite("run", IN_CGROUP2, as_root=True), True, "tests/run"),
+    "faults": (pytest_suite("faults", IN_CGROUP2, as_root=True), True, "tests/faults"),
+    "fresh": (suite_fresh, False, "tests/fresh"),
+    "vm": (pytest_suite("vm", minutes=40), False, "tests/vm"),
+}
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="contrib/test", allow_abbrev=False)
+    parser.add_argument("--quick", action="store_true", help="native suites only: minutes")
+    parser.add_argument("--long", action="store_true", help="full sweeps instead of samples")
+    parser.add_argument("--peers", action="store_true", help="compare with crun and runc too")
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=" ".join(SUITES))
+    arguments = sys.argv[1:]
+    rest = arguments.index("--") if "--" in arguments else len(arguments)
+    options = parser.parse_args(arguments[:rest])
+    options.pytest = arguments[rest + 1:]
+    unknown = set(options.suites) - set(SUITES)
+    if unknown:
+        parser.error(f"no such suite: {', '.join(sorted(unknown))}")
+    return options
+
+
+def chosen(options):
+    """The names of the suites to run; the builds always come first."""
+    for name, (_function, quick, needs) in SUITES.items():
+        wanted = name in options.suites if options.suites else quick or not options.quick
+        if name == "build" or wanted and (TOP / needs).exists():
+            yield name
+
+
+def main():
+    options = parse_arguments()
+    os.environ.update(HOY_BUILD=str(TESTED), HOY=str(TESTED / "src" / "hoy"),
+                      HOY_LONG=str(int(options.long)), HOY_PEERS=str(int(options.peers)))
+    results = {}
+    for name in chosen(options):
+        print(f"== {name}", flush=True)
+        started = time.monotonic()
+        result = results[name] = Result()
+        try:
+            if name != "build" and results["build"].failed:
+                raise RuntimeError("not run, since a build failed")
+            SUITES[name][0](result, options)
+        except Exception as error:  # whatever goes wrong in one suite, the others still run
+            result.failed.append(f"{name}: {error}")
+        print(f"== {name}: {result} ({time.monotonic() - started:.0f} s)", flush=True)
+    total = Result()
+    for result in results.values():
+        total.add(result)
+    print()
+    for line in total.skipped:
+        print("skipped:", line)
+    for line in total.failed:
+        print("failed:", line)
+    print(total)
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""Layout by clang-format, and what cppcheck finds."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import TOP, c_files
+
+
+def tool(*command):
+    """Runs a checker; its findings are the test's message."""
+    if not shutil.which(command[0]):
+        pytest.skip(f"{command[0]} is not installed")
+    done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_layout():
+    tool("clang-format", "--dry-run", "-Werror", *c_files("src", "include", "tests"))
+
+
+def test_cppcheck():
+    tool("cppcheck", "--quiet", "-j2", "--std=c11", "--enable=warning,performance,portability",
+         "--inline-suppr", "--error-exitcode=1", "--template=gcc", "-D_GNU_SOURCE",
+         "-Iinclude", "-Isrc/libhoy", "src")
+
+
+def test_python_compiles():
+    for path in sorted(TOP.glob("**/*.py")):
+        if "build" not in path.relative_to(TOP).parts:
+            compile(path.read_text(), str(path), "exec")
+
+
+@pytest.mark.parametrize("script", sorted(
+    str(path.relative_to(TOP)) for directory in (".ci", "contrib", "tests", "bundles")
+    for path in (TOP / directory).rglob("*")
+    if path.is_file() and path.read_bytes().startswith(b"#!/bin/sh")))
+def test_shell_syntax(script):
+    tool("sh", "-n", TOP / script)

@@ -1,0 +1,79 @@
+"""What the object files call: only what is safe where they run."""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from conftest import TOP
+
+ALLOWED = TOP / "tests/style/init-symbols.txt"
+
+# These follow symbolic links and races wherever the path leads; everything beneath a hostile root
+# goes by descriptor, and the rest can do so as well.
+BY_PATH = set("""
+    access chdir chmod chown chroot creat fopen ftw lchown link lstat mkdir mkfifo mknod mount nftw
+    open opendir pivot_root readlink realpath remove rename rmdir scandir stat statfs symlink
+    truncate umount umount2 unlink
+""".split())
+
+# source file: the path calls it may make, each with its reason
+BY_PATH_ALLOWED = {}
+
+# The plan is pure: it neither asks the system nor changes it.
+IMPURE = set("""
+    clock_gettime close fcntl fopen fork fprintf fstat getegid getenv geteuid getgid getpid getuid
+    ioctl open openat prctl pread printf pwrite read readlinkat secure_getenv stat statx syscall
+    time write
+""".split())
+
+
+def objects(build, *layers):
+    """The object files of src/libhoy/LAYER/, by source file. A file built twice is taken once."""
+    found = {}
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        path = (build / entry["file"]).resolve()
+        if path.is_relative_to(TOP) and str(path.relative_to(TOP)).startswith(
+                tuple(f"src/libhoy/{layer}/" for layer in layers)):
+            found[str(path.relative_to(TOP))] = build / entry["output"]
+    return found
+
+
+def undefined(*object_files):
+    """The symbols that object files leave open; fortified and 64-bit names as the plain ones."""
+    output = subprocess.run(["nm", "-u", "--format=posix", *object_files], check=True,
+                            capture_output=True, text=True).stdout
+    names = {line.split()[0] for line in output.splitlines() if " U" in line}
+    return {re.sub(r"^__(\w+)_chk$", r"\1", name).removesuffix("64") for name in names}
+
+
+def test_init_calls_only_what_is_safe_after_clone(build, tmp_path):
+    found = objects(build, "sys", "init")
+    if not any(name.startswith("src/libhoy/init/") for name in found):
+        pytest.fail("no object files of init/ in the build")
+    linked = tmp_path / "init.o"
+    subprocess.run(["ld", "-r", "-o", linked, *found.values()], check=True)
+    allowed = {line.split("#")[0].strip() for line in ALLOWED.read_text().splitlines()} - {""}
+    assert sorted(undefined(linked) - allowed) == []
+
+
+def test_nothing_takes_paths_that_can_be_redirected(build):
+    wrong = []
+    core = objects(build, "sys", "init", "plan", "cgroup", "state", "runtime")
+    for source, object_file in core.items():
+        for name in sorted(undefined(object_file) & BY_PATH - BY_PATH_ALLOWED.get(source, set())):
+            wrong.append(f"{source} calls {name}()")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_plan_does_no_input_or_output(build):
+    wrong = [f"{source} calls {name}()"
+             for source, object_file in objects(build, "plan").items()
+             for name in sorted(undefined(object_file) & IMPURE)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_list_is_sorted():
+    lines = [line for line in ALLOWED.read_text().splitlines() if line and not line.startswith("#")]
+    assert lines == sorted(set(lines))
