@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HOY_CONTAINER_H
+#define HOY_CONTAINER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <hoy/error.h>
+#include <hoy/log.h>
+
+/**
+ * The operations of the OCI runtime specification (runtime.md#operations) and those that engines
+ * expect beside them. libhoy never prints, exits, or changes its caller's process: no umask,
+ * signal mask, working directory, environment or subreaper setting is touched.
+ *
+ * A caller that lets the container share any namespace with the host should itself run from a
+ * binary that the container cannot reach (see libhoy(3), "The runtime's binary").
+ */
+
+enum hoy_cgroup_manager {
+	HOY_CGROUP_CGROUPFS,
+	HOY_CGROUP_SYSTEMD,
+	HOY_CGROUP_DISABLED,
+};
+
+enum hoy_tristate {
+	HOY_AUTO = -1,
+	HOY_NO = 0,
+	HOY_YES = 1,
+};
+
+/** What all operations share. A zeroed struct with state_root set is valid. */
+struct hoy_context {
+	/** Directory that holds a directory per container; made 0700 if missing. */
+	const char *state_root;
+	enum hoy_cgroup_manager cgroup_manager;
+	/** Every warning about the configuration becomes an error. */
+	bool strict;
+	/** Whether to act as for an unprivileged caller. HOY_NO is 0, so set HOY_AUTO to detect. */
+	enum hoy_tristate rootless;
+	/** Receives log entries up to and including this level; may be NULL. */
+	hoy_log_fn *log;
+	void *log_data;
+	enum hoy_log_level log_level;
+};
+
+struct hoy_create_options {
+	/** Bundle directory; NULL is the working directory. */
+	const char *bundle;
+	/** Configuration file; NULL is config.json in the bundle. */
+	const char *config_file;
+	/** Socket that receives the terminal's master, or NULL. */
+	const char *console_socket;
+	/** File that receives init's pid, or NULL. */
+	const char *pid_file;
+	/** Socket that receives a pidfd of init, or NULL. */
+	const char *pidfd_socket;
+	/** Descriptors 3 .. 3+N-1 stay open in the container's process. */
+	unsigned int preserve_fds;
+	/** How many socket-activation descriptors (LISTEN_FDS) follow 2; they count as preserved. */
+	unsigned int listen_fds;
+	bool no_pivot;
+	bool no_new_keyring;
+	/** Foreground terminal: the master is returned in ret_terminal instead of being sent. */
+	int *ret_terminal;
+	/** A pidfd of init for the caller, who is its parent; may be NULL. */
+	int *ret_pidfd;
+	/** Init's pid; may be NULL. */
+	int *ret_pid;
+};
+
+int hoy_create(const struct hoy_context *context, const char *id,
+	       const struct hoy_create_options *options, struct hoy_error *err);
+
+int hoy_start(const struct hoy_context *context, const char *id, struct hoy_error *err);
+
+struct hoy_kill_options {
+	int signal;
+	/** Every process of the container, not only init. */
+	bool all;
+};
+
+int hoy_kill(const struct hoy_context *context, const char *id,
+	     const struct hoy_kill_options *options, struct hoy_error *err);
+
+/**
+ * @param force  kills a running container first and works from any state, also a damaged one;
+ *               a container that does not exist is then no error
+ */
+int hoy_delete(const struct hoy_context *context, const char *id, bool force,
+	       struct hoy_error *err);
+
+struct hoy_exec_options {
+	/** JSON file with a process object, or NULL if args is given. */
+	const char *process_file;
+	/** argv, NULL-terminated, or NULL if process_file is given. */
+	char *const *args;
+	const char *cwd;
+	/** "UID[:GID]" */
+	const char *user;
+	/** NULL-terminated lists, or NULL. */
+	char *const *env;
+	char *const *additional_gids;
+	char *const *capabilities;
+	const char *process_label;
+	const char *apparmor;
+	const char *console_socket;
+	const char *pidfd_socket;
+	const char *pid_file;
+	/** "[CONTROLLER:]PATH" below the container's cgroup, or NULL. */
+	const char *cgroup;
+	unsigned int preserve_fds;
+	bool terminal;
+	bool no_new_privileges;
+	bool ignore_paused;
+	bool detach;
+	int *ret_terminal;
+	int *ret_pidfd;
+	int *ret_pid;
+};
+
+/** Starts one more process in a running container; returns when its program has been executed. */
+int hoy_exec(const struct hoy_context *context, const char *id,
+	     const struct hoy_exec_options *options, struct hoy_error *err);
+
+int hoy_pause(const struct hoy_context *context, const char *id, struct hoy_error *err);
+int hoy_resume(const struct hoy_context *context, const char *id, struct hoy_error *err);
+
+/** Whether an id is acceptable: [A-Za-z0-9_+.-], 1 to 240 bytes, first neither '.' nor '-'. */
+bool hoy_id_is_valid(const char *id);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HOY_FEATURES_H
+#define HOY_FEATURES_H
+
+/** The features document of the specification (features.md) as JSON; release with free(). */
+char *hoy_features_json(void);
+
+/** The default configuration that `hoy spec` writes, as JSON; release with free(). */
+char *hoy_spec_json(int rootless);
+
+/** Version of this library, "0.1.0". */
+const char *hoy_version(void);
+
+/** What this build can do, one "+NAME" or "-NAME" each, NULL-terminated. */
+const char *const *hoy_build_features(void);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What this kernel and this caller can do, probed once and handed to plan_build() as data, so that
+ * a plan can be computed (and tested) for any host. Runs in the runtime; changes nothing.
+ */
+#ifndef HOY_HOST_H
+#define HOY_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <hoy/error.h>
+
+enum host_cgroup_layout {
+	/** No cgroup2 tree is mounted. */
+	HOST_CGROUP_NONE,
+	/** cgroup2 at /sys/fs/cgroup. */
+	HOST_CGROUP_UNIFIED,
+	/** A cgroup2 tree beside v1 controllers (/sys/fs/cgroup/unified or elsewhere). */
+	HOST_CGROUP_HYBRID,
+};
+
+struct host_id_range {
+	uint32_t start, count;
+};
+
+struct host {
+	/** "6.18.44-..." as major * 1000 + minor: 6018. */
+	unsigned int kernel;
+	uid_t euid;
+	gid_t egid;
+	/** CAP_SYS_ADMIN in the initial user namespace, as far as can be seen. */
+	bool privileged;
+	/** In a user namespace that does not map all ids. */
+	bool in_user_namespace;
+	/** Effective and bounding capabilities as bit masks. */
+	uint64_t capabilities, bounding;
+	/** Highest capability this kernel knows. */
+	int last_capability;
+	enum host_cgroup_layout cgroup_layout;
+	/** Mount point of the cgroup2 tree, "/sys/fs/cgroup"; "" if none. */
+	char cgroup_root[128];
+	/** This process' cgroup below it, "/user.slice/..."; "" if none. */
+	char cgroup_own[1024];
+	bool apparmor, selinux;
+	/** The caller's subordinate ids (subuid(5), subgid(5)), first range only. */
+	struct host_id_range subuid, subgid;
+	bool has_newuidmap, has_newgidmap;
+	/** /proc/sys/kernel/overflowuid and so on are never read: the kernel's own errors tell. */
+	uint64_t umask;
+};
+
+/** Probes the host. The only failures are those of the machine (no /proc). */
+int host_probe(struct host *ret_host, struct hoy_error *err);
+
+#endif

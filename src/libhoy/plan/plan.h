@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plan: what will be done, in kernel terms, as pure data. plan_build() makes it from the
+ * configuration, the options and the host; from then on nobody reads the configuration. The
+ * runtime and init carry it out and never ask why: absent things are empty lists and defaults.
+ * Lists keep the order in which their entries are applied; the order of the concerns among each
+ * other is that of steps[] in init/init.c. Every entry knows the configuration path it comes from
+ * (`at`), which errors, `explain` and traces name.
+ *
+ * All memory is in one arena that init (a copy-on-write clone) reads and never writes.
+ */
+#ifndef HOY_PLAN_PLAN_H
+#define HOY_PLAN_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <hoy/container.h>
+#include <hoy/error.h>
+
+struct arena;
+struct config;
+struct host;
+
+/** Longest cpuset handled: the kernel's NR_CPUS limit of the distributions. */
+#define PLAN_CPU_WORDS (8192 / 64)
+
+/* ---- namespaces and ids ---- */
+
+struct plan_join {
+	const char *at;
+	/** CLONE_NEW* */
+	uint64_t type;
+	/** Path in the runtime's namespaces; the runtime opens it, see struct launch_fds. */
+	const char *path;
+};
+
+struct plan_id_map {
+	uint32_t container_id, host_id, size;
+};
+
+struct plan_namespaces {
+	/** CLONE_NEW* flags of the namespaces to be made. */
+	uint64_t create;
+	/** Namespaces to be joined, the user namespace (if any) at its place in the file. */
+	struct plan_join *joins;
+	size_t joins_len;
+	/** CLONE_NEW* flags of all joins. */
+	uint64_t joined;
+	/** One more process is needed between runtime and init (design: bootstrap). */
+	bool bootstrap;
+	/** Text for /proc/PID/timens_offsets, or NULL. */
+	const char *time_offsets;
+	/** A user namespace is made: its maps. */
+	struct plan_id_map *uid_maps, *gid_maps;
+	size_t uid_maps_len, gid_maps_len;
+	/** Maps are written by newuidmap/newgidmap instead of the runtime itself. */
+	bool helper_maps;
+	/** "deny" is written to setgroups before the gid map. */
+	bool deny_setgroups;
+	/** In a new or joined user namespace init becomes uid 0, gid 0 of it. */
+	bool become_root;
+	/** Bring up lo. */
+	bool loopback;
+	const char *hostname, *domainname;
+};
+
+/* ---- mounts ---- */
+
+enum plan_mount_kind {
+	/** fsopen(fstype) */
+	PLAN_MOUNT_NEW,
+	/** open_tree(source) */
+	PLAN_MOUNT_BIND,
+	/** mount_setattr on what is mounted at the destination already */
+	PLAN_MOUNT_REMOUNT,
+};
+
+struct plan_parameter {
+	/** fsconfig(2): FSCONFIG_SET_STRING, or FSCONFIG_SET_FLAG where value is NULL. */
+	const char *key, *value;
+};
+
+/** Attributes for mount_setattr(2); recursive ones are applied with AT_RECURSIVE, after the others. */
+struct plan_attributes {
+	/** MOUNT_ATTR_* */
+	uint64_t set, clear;
+	uint64_t recursive_set, recursive_clear;
+	/** MS_PRIVATE, MS_SLAVE, MS_SHARED or MS_UNBINDABLE; never 0 for a mount that is made. */
+	uint64_t propagation;
+	bool propagation_recursive;
+};
+
+/** Which entry of the proc tree a mount may cover; decided by destination as text. */
+enum plan_proc_rule {
+	/** Must not land on procfs. */
+	PLAN_PROC_NONE,
+	/** May land on procfs: lxcfs names, or on /proc itself. */
+	PLAN_PROC_ALLOWED,
+	/** May land on procfs if the source is procfs too. */
+	PLAN_PROC_FROM_PROC,
+};
+
+struct plan_mount {
+	const char *at;
+	enum plan_mount_kind kind;
+	/** Cleaned, absolute inside the container. "/" covers the root itself. */
+	const char *destination;
+	/** File system type of PLAN_MOUNT_NEW. */
+	const char *fstype;
+	/** Absolute path on the host of PLAN_MOUNT_BIND; the "source" string of PLAN_MOUNT_NEW. */
+	const char *source;
+	/** PLAN_MOUNT_NEW: file system parameters in order, "source" not included. */
+	struct plan_parameter *parameters;
+	size_t parameters_len;
+	/** The same as one text, for what fsconfig(2) cannot take (values over 255 bytes). */
+	const char *data;
+	struct plan_attributes attributes;
+	/** PLAN_MOUNT_BIND: with everything mounted below the source. */
+	bool recursive;
+	/** PLAN_MOUNT_BIND: the source may be a file (known from the host side); target made alike. */
+	bool source_is_directory;
+	/** The destination is resolved without following any symlink. */
+	bool no_symlinks;
+	/** The final component of the destination may be a symlink that is replaced as such: never. */
+	bool source_nofollow;
+	/** Contents of the covered directory are copied into the new tmpfs (tmpcopyup). */
+	bool copy_up;
+	/** tmpfs without mode=: takes the mode of the directory it covers, 1777 if it was made. */
+	bool inherit_mode;
+	/** Read-only is set by a later action, as something is still created below it. */
+	bool readonly_late;
+	/** This is the tmpfs of /dev: default devices and links are made in it before it is attached. */
+	bool fill_devices;
+	/** This is a devpts: the container's terminal is opened in it. */
+	bool is_devpts;
+	enum plan_proc_rule proc_rule;
+	/** Bound instead (recursively if `fallback_recursive`) if the kernel refuses a new instance
+	 *  with EPERM or EBUSY; NULL for none. Same attributes. */
+	const char *fallback_source;
+	bool fallback_recursive;
+	/** Mapping for MOUNT_ATTR_IDMAP; len 0 for none. `idmap_recursive` for ridmap. */
+	struct plan_id_map *uid_maps, *gid_maps;
+	size_t uid_maps_len, gid_maps_len;
+	bool idmap_recursive;
+	/** Index into launch_fds.sources for a bind (and for a fall-back), -1 for none. */
+	int source_index;
+};
+
+struct plan_device {
+	const char *at;
+	/** Cleaned, absolute inside the container. */
+	const char *path;
+	/** S_IFCHR, S_IFBLK or S_IFIFO with permission bits. */
+	mode_t mode;
+	dev_t device;
+	uid_t uid;
+	gid_t gid;
+	/** Bound from the host's node of the same number instead of made (user namespace). */
+	const char *bind_source;
+	/** Lies directly in the /dev tmpfs: made before that is attached (name below /dev). */
+	const char *dev_name;
+	/** A device the specification supplies by default. */
+	bool is_default;
+};
+
+struct plan_link {
+	/** Cleaned, absolute inside the container. */
+	const char *path;
+	const char *target;
+	/** Name below /dev where it can be made in the detached tmpfs, or NULL. */
+	const char *dev_name;
+};
+
+struct plan_path {
+	const char *at;
+	const char *path;
+};
+
+struct plan_sysctl {
+	const char *at;
+	/** Path below /proc/sys, "net/ipv4/ip_forward". */
+	const char *path;
+	const char *value;
+};
+
+struct plan_root {
+	const char *at;
+	/** Absolute path in the runtime's mount namespace. */
+	const char *path;
+	bool readonly;
+	/** No mount namespace is made or joined: chroot, no pivot. */
+	bool host_mounts;
+	/** --no-pivot: move the root over "/" and chroot. */
+	bool no_pivot;
+	/** Propagation of the whole inherited tree, MS_SLAVE or MS_PRIVATE, with MS_REC implied. */
+	uint64_t old_propagation;
+	/** Propagation of the new root mount after the pivot; 0 = leave. */
+	uint64_t propagation;
+};
+
+/* ---- process ---- */
+
+struct plan_rlimit {
+	const char *at;
+	int type;
+	uint64_t soft, hard;
+};
+
+struct plan_capabilities {
+	uint64_t bounding, effective, permitted, inheritable, ambient;
+};
+
+/** sched_setattr(2), as the kernel's struct sched_attr. */
+struct plan_scheduler {
+	bool set;
+	uint32_t policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	/** Nanoseconds. */
+	uint64_t runtime, deadline, period;
+};
+
+struct plan_cpus {
+	bool set;
+	uint64_t mask[PLAN_CPU_WORDS];
+};
+
+struct plan_seccomp {
+	/** struct sock_filter array; len instructions, 0 for none. */
+	const void *filter;
+	size_t len;
+	/** SECCOMP_FILTER_FLAG_* for seccomp(2), NEW_LISTENER included if wanted. */
+	uint64_t flags;
+	const char *listener_path, *listener_metadata;
+};
+
+struct plan_process {
+	/** False: no process in the configuration; `start` is an error. */
+	bool present;
+	/** argv, NULL-terminated. */
+	char **args;
+	/** envp without duplicates; env[env_home] is a free place for HOME unless it is -1. */
+	char **env;
+	size_t env_len;
+	int env_home;
+	/** Value of PATH for the look-up of args[0]. */
+	const char *path;
+	const char *cwd;
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups;
+	size_t groups_len;
+	/** setgroups(2) is not called at all (denied in the user namespace and the list is empty). */
+	bool keep_groups;
+	mode_t umask;
+	bool terminal;
+	uint16_t rows, columns;
+	struct plan_capabilities capabilities;
+	/** Set by the runtime with prlimit(2), just before the container counts as created. */
+	struct plan_rlimit *rlimits;
+	size_t rlimits_len;
+	bool no_new_privileges;
+	bool set_oom_score_adj;
+	/** EPERM is no error (unprivileged). */
+	bool oom_score_adj_optional;
+	int oom_score_adj;
+	/** Text for attr/exec under apparmor ("exec PROFILE") or SELinux (the context), or NULL. */
+	const char *apparmor_profile, *selinux_label;
+	bool set_personality;
+	unsigned long personality;
+	struct plan_scheduler scheduler;
+	/** ioprio_set(2) value, -1 for none. */
+	int io_priority;
+	/** set_mempolicy(2); mode -1 for none. */
+	int memory_policy;
+	uint64_t memory_nodes[16];
+	bool set_memory_nodes;
+	struct plan_cpus initial_cpus, final_cpus;
+	/** A new session keyring of this name, NULL for none. */
+	const char *keyring;
+	struct plan_seccomp seccomp;
+	/** Descriptors 3 .. 3+N-1 stay open. */
+	unsigned int preserve_fds;
+};
+
+/* ---- hooks ---- */
+
+struct plan_hook {
+	const char *at;
+	const char *path;
+	/** NULL-terminated. env NULL: the runtime's own environment (runtime hooks only). */
+	char **args, **env;
+	/** Milliseconds, -1 for none. */
+	int timeout_ms;
+};
+
+struct plan_hooks {
+	struct plan_hook *items;
+	size_t len;
+	/** The state for their stdin; the pid is written into the ten blanks at pid_offset. */
+	const char *state;
+	size_t state_len, pid_offset;
+};
+
+enum plan_hook_kind {
+	PLAN_PRESTART,
+	PLAN_CREATE_RUNTIME,
+	PLAN_CREATE_CONTAINER,
+	PLAN_START_CONTAINER,
+	PLAN_POSTSTART,
+	PLAN_POSTSTOP,
+	PLAN_HOOK_KINDS,
+};
+
+/* ---- cgroup ---- */
+
+struct plan_device_rule {
+	bool allow;
+	/** 'a', 'b', 'c' */
+	char type;
+	/** -1 = any */
+	int64_t major, minor;
+	/** Bits: 1 mknod, 2 read, 4 write (BPF_DEVCG_ACC_*). */
+	unsigned int access;
+};
+
+/** One write to a file of the cgroup, in order. */
+struct plan_cgroup_write {
+	const char *at;
+	/** File name, "memory.max". */
+	const char *file;
+	const char *value;
+	/** Controller that must be enabled, "memory", or NULL. */
+	const char *controller;
+	/** Written after the last fork of set-up, just before the user's program may run. */
+	bool late;
+	/** A missing file is no error (optional companion of another file). */
+	bool optional;
+};
+
+struct plan_cgroup {
+	const char *at;
+	enum hoy_cgroup_manager manager;
+	/** Below the cgroup2 mount, "/hoy/c1"; NULL = no cgroup. With systemd: its expected place. */
+	const char *path;
+	/** Mount point of the cgroup2 tree. */
+	const char *mount_point;
+	/** Failing to make it is no error (nothing asks for limits and the caller is unprivileged). */
+	bool optional;
+	/** Controllers to enable down the path, space-separated bits of the writes. */
+	struct plan_cgroup_write *writes;
+	size_t writes_len;
+	/** Device program; has_device_rules false = none. */
+	bool has_device_rules;
+	struct plan_device_rule *device_rules;
+	size_t device_rules_len;
+	/** chown of the delegated files to this host uid; -1 for none. */
+	int64_t owner;
+	/** systemd: slice, unit name, and properties from annotations (name, gvariant text pairs). */
+	const char *slice, *unit;
+	struct plan_parameter *properties;
+	size_t properties_len;
+};
+
+/* ---- all of it ---- */
+
+struct plan {
+	const char *id;
+	/** Absolute bundle directory. */
+	const char *bundle;
+	struct plan_namespaces namespaces;
+	struct plan_root root;
+	struct plan_mount *mounts;
+	size_t mounts_len;
+	/** How many mounts have a source_index. */
+	size_t sources_len;
+	struct plan_device *devices;
+	size_t devices_len;
+	struct plan_link *links;
+	size_t links_len;
+	struct plan_path *masked_paths, *readonly_paths;
+	size_t masked_paths_len, readonly_paths_len;
+	/** Option of the tmpfs that masks directories: SELinux context, or NULL. */
+	const char *mount_label;
+	struct plan_sysctl *sysctls;
+	size_t sysctls_len;
+	struct plan_process process;
+	struct plan_hooks hooks[PLAN_HOOK_KINDS];
+	struct plan_cgroup cgroup;
+	/** Pairs for the state. */
+	struct plan_parameter *annotations;
+	size_t annotations_len;
+	const char *oci_version;
+	/** Warnings found while planning, in order. */
+	struct plan_warning {
+		const char *at, *text;
+	} *warnings;
+	size_t warnings_len;
+};
+
+/** What the command line adds to the configuration. */
+struct plan_options {
+	const char *id;
+	/** Absolute. */
+	const char *bundle;
+	enum hoy_cgroup_manager cgroup_manager;
+	bool no_pivot, no_new_keyring;
+	unsigned int preserve_fds;
+	unsigned int listen_fds;
+};
+
+/** Facts about bind sources, which only the host side can tell; parallel to config->mounts. */
+struct plan_source_facts {
+	bool exists, is_directory;
+};
+
+/**
+ * Computes the plan. Does no I/O and needs no privilege.
+ * @param sources  one per config->mounts entry
+ * @param filter   compiled seccomp program, len 0 for none (kept by reference)
+ * @returns 0 or -1 with err set and naming the configuration path
+ */
+int plan_build(struct arena *arena, const struct config *config,
+	       const struct plan_options *options, const struct host *host,
+	       const struct plan_source_facts *sources, const struct plan_seccomp *filter,
+	       struct plan **ret_plan, struct hoy_error *err);
+
+/** What `exec` needs of it: a plan for one more process in a container (all else empty). */
+struct config_process;
+int plan_build_exec(struct arena *arena, const struct config *config,
+		    const struct config_process *process, const struct plan_options *options,
+		    const struct host *host, const struct plan_seccomp *filter,
+		    struct plan **ret_plan, struct hoy_error *err);
+
+#endif

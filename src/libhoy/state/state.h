@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The record of a container and the directory that holds it. Written ahead of every side effect,
+ * so that whatever kills the runtime, `delete --force` finds everything and harms no stranger.
+ * Runs in the runtime only. Nothing here is ever opened by name from inside a container.
+ *
+ *   STATE_ROOT/ID/        0700, flock(2)ed by commands that change the container
+ *       state.json        struct state_record, replaced as a whole
+ *       config.json       the configuration as create read it; exec and update read it
+ *       go, result        the start gate
+ */
+#ifndef HOY_STATE_STATE_H
+#define HOY_STATE_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <hoy/container.h>
+#include <hoy/state.h>
+
+#include "base/arena.h"
+#include "plan/plan.h"
+
+enum state_phase {
+	/** Nothing outside the directory may exist but what the record names as intended. */
+	STATE_PHASE_CREATING,
+	/** create has succeeded. */
+	STATE_PHASE_CREATED,
+	/** start has let the program run (init's gate is open). */
+	STATE_PHASE_STARTED,
+	/** Processes, mounts and cgroup are gone; poststop hooks may be running. */
+	STATE_PHASE_DELETED,
+};
+
+/** What is known of a container. Strings are never NULL unless said; all in one arena. */
+struct state_record {
+	enum state_phase phase;
+	const char *id, *bundle, *rootfs, *oci_version;
+	/** RFC 3339 with nanoseconds, UTC. */
+	const char *created;
+	uid_t owner;
+
+	enum hoy_cgroup_manager cgroup_manager;
+	/** Absolute directory in the cgroup2 tree, "" = none. */
+	const char *cgroup;
+	/** Its inode number once hoy knows that it made it, 0 = only intended. */
+	uint64_t cgroup_inode;
+	/** systemd unit, "" = none. */
+	const char *unit;
+	/** Device program's id for replacement, 0 = none. */
+	uint32_t device_program;
+
+	/** Init; 0 = not cloned yet. Valid only with this start time and boot id. */
+	pid_t pid;
+	uint64_t start_time;
+	const char *boot_id;
+	/** Init is pid 1 of a pid namespace of its own: its end is the end of all. */
+	bool private_pid_namespace;
+	/** CLONE_NEW* flags of the namespaces that differ from the runtime's. */
+	uint64_t namespaces;
+	/** Late limits: `start` writes them when init asks (see GATE_LIMITS). */
+	struct plan_cgroup_write *late_writes;
+	size_t late_writes_len;
+	/** The configuration has a process, so `start` is possible. */
+	bool has_process;
+	bool no_new_privileges;
+
+	/** Mounts made in the runtime's own mount namespace, in order; delete undoes them in reverse. */
+	const char **host_mounts;
+	size_t host_mounts_len;
+
+	struct plan_parameter *annotations;
+	size_t annotations_len;
+	/** Only PLAN_START_CONTAINER onwards are kept: poststart and poststop. */
+	struct plan_hooks poststart, poststop;
+};
+
+/** The state root. @returns a descriptor, or -1; with `make` missing directories are made 0700 */
+int state_root_open(const struct hoy_context *context, bool make, struct hoy_error *err);
+
+/** A container's directory, held open and (if locked) flock(2)ed. */
+struct state_dir {
+	/** The state root; not owned. */
+	int root;
+	int fd;
+	bool locked;
+	/** Name under which it now stands below the root. */
+	char name[256];
+};
+
+#define STATE_DIR_NONE ((struct state_dir){ .root = -1, .fd = -1 })
+
+/**
+ * Makes a directory under a temporary name, locked; fails with "already exists" if the id is taken.
+ * state_dir_publish() gives it its name (renameat2, RENAME_NOREPLACE).
+ */
+int state_dir_make(int root, const char *id, struct state_dir *ret_dir, struct hoy_error *err);
+int state_dir_publish(struct state_dir *dir, const char *id, struct hoy_error *err);
+
+/** Opens an existing container's directory; "container ID does not exist" otherwise. */
+int state_dir_open(int root, const char *id, struct state_dir *ret_dir, struct hoy_error *err);
+
+/** Takes the lock by the deadline and checks that the directory still has its name. */
+int state_dir_lock(struct state_dir *dir, const char *id, int64_t deadline_ms,
+		   struct hoy_error *err);
+
+/** Removes the directory with all it holds (only known names; a stranger's file is an error). */
+int state_dir_remove(struct state_dir *dir, struct hoy_error *err);
+
+/** Removes temporary directories of this id whose maker has died. */
+void state_dir_sweep(int root, const char *id);
+
+/** Closes the descriptor and with it drops the lock. */
+void state_dir_done(struct state_dir *dir);
+
+int state_write(const struct state_dir *dir, const struct state_record *record,
+		struct hoy_error *err);
+int state_read(const struct state_dir *dir, struct arena *arena, struct state_record **ret_record,
+	       struct hoy_error *err);
+
+/** This boot's id (/proc/sys/kernel/random/boot_id), 37 bytes. */
+int state_boot_id(char buffer[37]);
+
+/**
+ * The container's present status (runtime.md#state), from the record, the process and the gate.
+ * @param ret_pidfd  if not NULL: a pidfd of init, verified by its start time, or -1 if it has ended
+ */
+int state_status(const struct state_dir *dir, const struct state_record *record,
+		 enum hoy_status *ret_status, int *ret_pidfd, struct hoy_error *err);
+
+/* ---- the start gate: gate.c ---- */
+
+/** Makes both FIFOs in the directory. */
+int gate_make(const struct state_dir *dir, struct hoy_error *err);
+
+/** Init's ends, opened O_RDWR by the runtime before the clone: go for reading, result for writing. */
+int gate_open_init(const struct state_dir *dir, int *ret_go, int *ret_result,
+		   struct hoy_error *err);
+
+/** `start`'s ends. @returns 0, or -ENXIO if nobody waits at the gate, or -errno (silent) */
+int gate_open_start(const struct state_dir *dir, int *ret_go, int *ret_result);
+
+/** Whether init waits at the gate: the difference between created and running. */
+bool gate_is_closed(const struct state_dir *dir);
+
+#endif
