@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Small files named by a directory descriptor and a path below it. Everything is opened
- * O_CLOEXEC|O_NOCTTY and never follows a symlink in the last component. Silent functions.
+ * O_CLOEXEC|O_NOCTTY, beneath that directory (an absolute path is -EXDEV) and on its file system,
+ * and through no symlink at all (-ELOOP, "/proc/self" too). Silent functions.
  */
 #ifndef HOY_SYS_FILE_H
 #define HOY_SYS_FILE_H
@@ -18,14 +19,18 @@ int file_write_text(int dirfd, const char *name, const char *text);
 
 /**
  * Reads a whole small regular or kernel file, at most size - 1 bytes, and terminates it.
- * @returns the length, -EFBIG if there is more, or -errno
+ * @returns the length, -EFBIG if there is more, -EISDIR or -EINVAL if it is no file, or -errno
  */
 ssize_t file_read(int dirfd, const char *name, char *buffer, size_t size);
 
 /** As file_read(), from an open descriptor at its present offset. */
 ssize_t file_read_fd(int fd, char *buffer, size_t size);
 
-/** Replaces a file as a whole: written under a temporary name beside it, then renamed. */
+/**
+ * Replaces a file as a whole: written under a temporary name beside it, then renamed.
+ * @param name  without a slash
+ * @param mode  of the new file, whatever the umask
+ */
 int file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode);
 
 /** A sealed memfd holding the data, offset 0 (file hand-over to hooks, seccomp cache). */

@@ -16,7 +16,7 @@
 /** A connected pair, both ends close-on-exec. */
 int message_pair(int ret_fds[2]);
 
-/** Sends one datagram (MSG_NOSIGNAL). */
+/** Sends one datagram of at least one byte (MSG_NOSIGNAL). @returns 0 or -errno */
 int message_send(int fd, const void *data, size_t len, const int *fds, size_t fds_len);
 
 /**
@@ -28,10 +28,17 @@ int message_send(int fd, const void *data, size_t len, const int *fds, size_t fd
 ssize_t message_receive(int fd, void *data, size_t size, int *ret_fds, size_t *ret_fds_len,
 			int64_t deadline_ms);
 
-/** Connects to an AF_UNIX stream socket at a path of any length (via /proc-free dirfd tricks). */
+/**
+ * Connects to an AF_UNIX stream socket. A path longer than an address holds (107 bytes) goes
+ * through /proc/self/fd and its parent directory.
+ * @returns a blocking, close-on-exec socket, -ETIMEDOUT if its backlog stays full, or -errno
+ */
 int message_connect(const char *path, int64_t deadline_ms);
 
-/** Sends a payload with descriptors over a connected stream socket within the deadline. */
+/**
+ * Sends a payload of at least one byte with descriptors over a connected stream socket.
+ * @returns 0, -ETIMEDOUT, or -errno
+ */
 int message_send_stream(int fd, const void *data, size_t len, const int *fds, size_t fds_len,
 			int64_t deadline_ms);
 

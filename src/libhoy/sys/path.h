@@ -3,7 +3,8 @@
  * The only resolver of paths inside a container. Everything below the root descriptor is
  * untrusted and may change while we look: paths are resolved by openat2(2) in one call with
  * RESOLVE_IN_ROOT and RESOLVE_NO_MAGICLINKS, and whatever is made is made as one name in a
- * directory descriptor, exclusively and without following. Silent functions.
+ * directory descriptor, exclusively and without following: a dangling symlink in the way is
+ * -ENOENT. Modes are subject to the umask, which is 0 in init. Silent functions.
  */
 #ifndef HOY_SYS_PATH_H
 #define HOY_SYS_PATH_H
@@ -14,12 +15,13 @@
 
 /**
  * Opens `path` (absolute or relative, both below root) as it would resolve with root as "/".
- * @param flags  of openat2(2), O_CLOEXEC is added; O_NOFOLLOW refuses a final symlink
+ * @param flags  of openat2(2), O_CLOEXEC is added; O_NOFOLLOW refuses a final symlink, but with
+ *               O_PATH opens the symlink itself
  * @returns a descriptor or -errno; a race (EAGAIN) is retried 128 times within 2 ms each
  */
 int path_open(int root, const char *path, uint64_t flags);
 
-/** As path_open() with O_CREAT|O_EXCL-style creation of a regular file with `mode`. */
+/** Makes the regular file `path` with `mode` and opens it; -EEXIST if there is anything. */
 int path_create(int root, const char *path, uint64_t flags, mode_t mode);
 
 /**
@@ -30,8 +32,9 @@ int path_create(int root, const char *path, uint64_t flags, mode_t mode);
 int path_make_dir(int root, const char *path, mode_t mode, unsigned int *ret_made);
 
 /**
- * Opens `path` as O_PATH for use as a mount point; a missing one is made, a directory or an empty
- * regular file as asked, its parents 0755.
+ * Opens `path` as O_PATH for use as a mount point; a missing one is made, a directory (0755) or an
+ * empty regular file (0644) as asked, its parents 0755. With `directory`, anything else that exists
+ * is -ENOTDIR.
  */
 int path_make_target(int root, const char *path, bool directory);
 
