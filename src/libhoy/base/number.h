@@ -29,7 +29,8 @@ int number_size(const char *string, uint64_t *ret_bytes);
 int number_limit(const char *string, int64_t *ret_bytes);
 
 /**
- * A list of numbers and ranges "0-3,7" as cpuset files and CPU affinities have it.
+ * A list of numbers and ranges "0-3,7" as cpuset files and CPU affinities have it; as in the
+ * kernel, blanks and commas too many between them are nothing, and an empty list is one.
  * @param max  highest number that may occur
  * @param set  called with each range in order, first <= last; may be NULL
  */

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory that is released at once: a chain of blocks, each twice the size of the one before, from
+ * which pieces are cut. Runs in the runtime. Must not be given anything that needs more than
+ * free() to go away.
+ */
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct arena_block {
+	struct arena_block *next;
+	alignas(max_align_t) unsigned char bytes[];
+};
+
+#define BLOCK_SIZE_FIRST (16UL << 10)
+#define BLOCK_SIZE_LARGEST (1UL << 20)
+
+static struct arena_block *block_new(size_t size)
+{
+	if (size > SIZE_MAX - sizeof(struct arena_block))
+		return NULL;
+	/* calloc() gets large blocks as zero pages from the kernel: cheaper than clearing them. */
+	return calloc(1, sizeof(struct arena_block) + size);
+}
+
+/** A block for one large piece goes behind the present one, which keeps being cut from. */
+static void *alloc_alone(struct arena *arena, size_t size)
+{
+	struct arena_block *block = block_new(size);
+
+	if (!block)
+		return NULL;
+	if (arena->blocks) {
+		block->next = arena->blocks->next;
+		arena->blocks->next = block;
+	} else {
+		arena->blocks = block;
+		arena->used = arena->size = size;
+	}
+	return block->bytes;
+}
+
+static int add_block(struct arena *arena)
+{
+	size_t size = arena->size * 2;
+	struct arena_block *block;
+
+	if (size < BLOCK_SIZE_FIRST)
+		size = BLOCK_SIZE_FIRST;
+	if (size > BLOCK_SIZE_LARGEST)
+		size = BLOCK_SIZE_LARGEST;
+	block = block_new(size);
+	if (!block)
+		return -1;
+	block->next = arena->blocks;
+	arena->blocks = block;
+	arena->size = size;
+	arena->used = 0;
+	return 0;
+}
+
+/** `len` bytes, rounded up to `alignment`. */
+static void *alloc_bytes(struct arena *arena, size_t len, size_t alignment)
+{
+	size_t start = (arena->used + alignment - 1) & ~(alignment - 1);
+	void *bytes;
+
+	if (arena->failed)
+		return NULL;
+	if (start <= arena->size && len <= arena->size - start) {
+		arena->used = start + len;
+		return arena->blocks->bytes + start;
+	}
+	if (len > BLOCK_SIZE_FIRST / 4) {
+		bytes = alloc_alone(arena, len);
+		arena->failed = !bytes;
+		return bytes;
+	}
+	if (add_block(arena) < 0) {
+		arena->failed = 1;
+		return NULL;
+	}
+	arena->used = len;
+	return arena->blocks->bytes;
+}
+
+void *arena_alloc(struct arena *arena, size_t count, size_t size)
+{
+	size_t len;
+
+	if (__builtin_mul_overflow(count, size, &len) || len > SIZE_MAX / 2) {
+		arena->failed = 1;
+		return NULL;
+	}
+	/* An empty array is no failure and has an address of its own. */
+	return alloc_bytes(arena, len ? len : 1, alignof(max_align_t));
+}
+
+void *arena_copy(struct arena *arena, const void *data, size_t size)
+{
+	void *copy = arena_alloc(arena, 1, size);
+
+	if (copy && size)
+		memcpy(copy, data, size);
+	return copy;
+}
+
+char *arena_strndup(struct arena *arena, const char *text, size_t len)
+{
+	char *copy;
+
+	if (len > SIZE_MAX / 2) {
+		arena->failed = 1;
+		return NULL;
+	}
+	copy = alloc_bytes(arena, len + 1, 1);
+	if (copy)
+		memcpy(copy, text, len);
+	return copy;
+}
+
+char *arena_strdup(struct arena *arena, const char *text)
+{
+	return arena_strndup(arena, text, strlen(text));
+}
+
+char *arena_format(struct arena *arena, const char *format, ...)
+{
+	char small[256];
+	va_list arguments;
+	char *text;
+	int len;
+
+	va_start(arguments, format);
+	len = vsnprintf(small, sizeof(small), format, arguments);
+	va_end(arguments);
+	if (len < 0) {
+		arena->failed = 1;
+		return NULL;
+	}
+	if ((size_t)len < sizeof(small))
+		return arena_strndup(arena, small, (size_t)len);
+	text = alloc_bytes(arena, (size_t)len + 1, 1);
+	if (!text)
+		return NULL;
+	va_start(arguments, format);
+	(void)vsnprintf(text, (size_t)len + 1, format, arguments);
+	va_end(arguments);
+	return text;
+}
+
+void arena_done(struct arena *arena)
+{
+	struct arena_block *block = arena->blocks;
+
+	while (block) {
+		struct arena_block *next = block->next;
+
+		free(block);
+		block = next;
+	}
+	memset(arena, 0, sizeof(*arena));
+}
