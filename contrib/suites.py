@@ -47,11 +47,11 @@ class Result:
         return f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
 
 
-def read_junit(path, result):
+def read_junit(path, result, program=None):
     """Adds the test cases of a JUnit file to result. Returns how many there were."""
     cases = list(xml.parse(path).iter("testcase"))
     for case in cases:
-        name = "::".join(filter(None, (case.get("classname"), case.get("name"))))
+        name = "::".join(filter(None, (program or case.get("classname"), case.get("name"))))
         skip = case.find("skipped")
         if case.find("failure") is not None or case.find("error") is not None:
             result.failed.append(name)
@@ -115,7 +115,7 @@ def unit_program(test, directory):
            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
     done = logged(test["cmd"], 5, env)
     try:
-        count = sum(read_junit(path, result) for path in results.iterdir())
+        count = sum(read_junit(path, result, name) for path in results.iterdir())
     except xml.ParseError:
         count = 0
     if not done and not result.failed:
