@@ -6,7 +6,7 @@ import sys
 class Console:
     """Lines for the host begin with a marker: start, then exit STATUS or failed WHY.
 
-    What comes between them is the command's output, whose last line may lack its end.
+    What comes between is the command's output, whose last line may lack its end.
     """
 
     def __init__(self, marker, live=False):
@@ -16,6 +16,7 @@ class Console:
         self._pending = b""
         self.started = False
         self.verdict = None  # the words of the last line
+        self.boot_output = bytearray()
         self.output = bytearray()
 
     def feed(self, data):
@@ -40,7 +41,9 @@ class Console:
         return 0
 
     def _take_output(self, data):
-        if self.started and self.verdict is None:
+        if not self.started:
+            self.boot_output += data
+        elif self.verdict is None:
             self.output += data
             if self._live:
                 sys.stdout.buffer.write(data)

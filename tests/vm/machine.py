@@ -124,6 +124,7 @@ def guest_files(vm, job, interactive):
     columns, rows = shutil.get_terminal_size()
     settings = {
         "marker": vm.marker,
+        "flavour": job.flavour,
         "mode": "shell" if interactive else "command",
         "work_disk": "/dev/vdc",
         "out_disk": "/dev/vdd",
@@ -207,7 +208,8 @@ def watch(vm, console, timeout_s):
             qemu.kill()
     word, *rest = console.verdict
     if word != "exit":
-        raise Problem(f"the VM failed {' '.join(rest)}; {where(vm)}")
+        said = console.boot_output.decode(errors="replace").splitlines()[-1:]
+        raise Problem(f"the VM failed {': '.join([' '.join(rest)] + said)}; {where(vm)}")
     total_seconds = time.monotonic() - started
     return Result(int(rest[0]), bytes(console.output), boot_seconds, total_seconds)
 
