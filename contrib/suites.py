@@ -136,7 +136,7 @@ def suite_unit(result, _options):
 
 
 def pytest_suite(name, wrapper=(), as_root=False, minutes=20):
-    """A suite that is a directory of pytest files below tests/."""
+    """A suite of pytest files: tests/NAME, a directory or one file."""
 
     def suite(result, options):
         with tempfile.TemporaryDirectory() as directory:
@@ -159,6 +159,12 @@ def suite_fresh(result, _options):
             result.failed.append(f"tests/fresh {distribution}")
 
 
+def suite_vm(result, options):
+    if run(["contrib/setup", "vm"], 20) != 0:
+        raise RuntimeError("contrib/setup vm failed")
+    pytest_suite("vm/selftest.py", as_root=True, minutes=40)(result, options)
+
+
 IN_CGROUP2 = ["tests/lib/in-cgroup2"]
 
 # name: (function, part of --quick, what it needs beyond the builds: a file of the tree)
@@ -171,7 +177,7 @@ SUITES = {
     "run": (pytest_suite("run", IN_CGROUP2, as_root=True), True, "tests/run"),
     "faults": (pytest_suite("faults", IN_CGROUP2, as_root=True), True, "tests/faults"),
     "fresh": (suite_fresh, False, "tests/fresh"),
-    "vm": (pytest_suite("vm", minutes=40), False, "tests/vm"),
+    "vm": (suite_vm, False, "tests/vm/selftest.py"),
 }
 
 
