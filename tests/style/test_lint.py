@@ -1,4 +1,4 @@
-"""Layout by clang-format, and what cppcheck finds."""
+"""Layout by clang-format, and what cppcheck and shellcheck find."""
 
 import shutil
 import subprocess
@@ -34,9 +34,8 @@ def test_python_compiles():
             compile(path.read_text(), str(path), "exec")
 
 
-@pytest.mark.parametrize("script", sorted(
-    str(path.relative_to(TOP)) for directory in (".ci", "contrib", "tests", "bundles")
-    for path in (TOP / directory).rglob("*")
-    if path.is_file() and path.read_bytes().startswith(b"#!/bin/sh")))
-def test_shell_syntax(script):
-    tool("sh", "-n", TOP / script)
+def test_shell():
+    scripts = [path for directory in (".ci", "contrib", "tests", "bundles")
+               for path in sorted((TOP / directory).rglob("*"))
+               if path.is_file() and path.read_bytes().startswith((b"#!/bin/sh", b"#! /bin/sh"))]
+    tool("shellcheck", "--shell=sh", "--severity=warning", *scripts)
