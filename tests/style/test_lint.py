@@ -38,4 +38,5 @@ def test_shell():
     scripts = [path for directory in (".ci", "contrib", "tests", "bundles")
                for path in sorted((TOP / directory).rglob("*"))
                if path.is_file() and path.read_bytes().startswith((b"#!/bin/sh", b"#! /bin/sh"))]
-    tool("shellcheck", "--shell=sh", "--severity=warning", *scripts)
+    # 2154: in the VM, variables come from the kernel's command line. 3045: every sh here has it.
+    tool("shellcheck", "--shell=sh", "--severity=warning", "--exclude=2154,3045", *scripts)
