@@ -25,7 +25,7 @@ static inline void cleanup_free(void *pointer)
 }
 
 #define autoclose __attribute__((cleanup(cleanup_close)))
-#define autofree __attribute__((cleanup(cleanup_free)))
+#define autofree  __attribute__((cleanup(cleanup_free)))
 
 static inline int take_fd(int *fd)
 {
@@ -35,12 +35,12 @@ static inline int take_fd(int *fd)
 	return taken;
 }
 
-#define take_ptr(pointer)                            \
-	({                                           \
+#define take_ptr(pointer)                                  \
+	({                                                 \
 		__typeof__(pointer) _from = &(*(pointer)); \
 		__typeof__(*(pointer)) _taken = *_from;    \
-		*_from = NULL;                       \
-		_taken;                              \
+		*_from = NULL;                             \
+		_taken;                                    \
 	})
 
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))

@@ -247,6 +247,15 @@ static inline int compat_seccomp(unsigned int operation, unsigned int flags, voi
 }
 #define seccomp(...) compat_seccomp(__VA_ARGS__)
 
+/* <linux/bpf.h> has it. */
+union bpf_attr;
+
+static inline int compat_bpf(int command, union bpf_attr *attr, unsigned int size)
+{
+	return (int)syscall(SYS_bpf, command, attr, size);
+}
+#define bpf(...) compat_bpf(__VA_ARGS__)
+
 static inline int compat_ioprio_set(int which, int who, int ioprio)
 {
 	return (int)syscall(SYS_ioprio_set, which, who, ioprio);

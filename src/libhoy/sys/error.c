@@ -236,6 +236,12 @@ static void set_text(char *buffer, size_t size, const char *format, va_list argu
 		trim_cut(buffer);
 }
 
+/* Unsigned on the way: the code of an error that came from init may be INT_MIN. */
+static int positive(int code)
+{
+	return code < 0 ? (int)-(unsigned int)code : code;
+}
+
 /* Built apart, so that the arguments may point into the error that is replaced. */
 static void set_error(struct hoy_error *err, const char *at, int code, const char *format,
 		      va_list arguments) __attribute__((format(printf, 4, 0)));
@@ -243,7 +249,7 @@ static void set_error(struct hoy_error *err, const char *at, int code, const cha
 static void set_error(struct hoy_error *err, const char *at, int code, const char *format,
 		      va_list arguments)
 {
-	struct hoy_error fresh = { .code = code < 0 ? -code : code, .status = 1 };
+	struct hoy_error fresh = { .code = positive(code), .status = 1 };
 
 	set_text(fresh.text, sizeof(fresh.text), format, arguments);
 	if (format_text(fresh.at, sizeof(fresh.at), "%s", at) >= sizeof(fresh.at))
@@ -316,7 +322,7 @@ int fail_hint(struct hoy_error *err, const char *format, ...)
 
 const char *error_words(int code)
 {
-	const char *words = strerrordesc_np(code < 0 ? -code : code);
+	const char *words = strerrordesc_np(positive(code));
 
 	return words ? words : "Unknown error";
 }

@@ -54,6 +54,9 @@ int fd_wait(int fd, short events, int64_t deadline_ms)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = events };
 
+	/* poll(2) passes over a negative one, and would wait for nothing. */
+	if (fd < 0)
+		return -EBADF;
 	for (;;) {
 		int timeout_ms = poll_timeout_ms(deadline_ms);
 		int ready = poll(&poll_fd, 1, timeout_ms);
