@@ -18,8 +18,8 @@ BY_PATH = set("""
     truncate umount umount2 unlink
 """.split())
 
-# source file: the path calls it may make, each with its reason
-BY_PATH_ALLOWED = {}
+# source file: the calls by path that it may make, since their paths are "." and "/" alone
+BY_PATH_ALLOWED = {"src/libhoy/init/root.c": {"chdir", "chroot", "umount2"}}
 
 # The plan is pure: it neither asks the system nor changes it.
 IMPURE = set("""
