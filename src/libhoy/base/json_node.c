@@ -80,6 +80,22 @@ size_t json_path_item(char *path, size_t len, size_t index)
 		      format_text(number, sizeof(number), "[%zu]", index));
 }
 
+size_t json_path_node(char *path, size_t len, const struct json_node *node)
+{
+	size_t index = 0;
+
+	path[len] = '\0';
+	if (!node->parent)
+		return len;
+	/* The reader limits the depth, so this recursion is bounded. */
+	len = json_path_node(path, len, node->parent);
+	if (node->key)
+		return json_path_member(path, len, node->key);
+	for (const struct json_node *item = node->parent->children; item != node; item = item->next)
+		index++;
+	return json_path_item(path, len, index);
+}
+
 /** True if a plain name at `place` is this key; moves behind it. */
 static bool match_plain(const char **place, const char *key)
 {

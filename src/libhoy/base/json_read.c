@@ -52,20 +52,18 @@ struct reader {
 /** The path of what is being read: of the member whose key is known, or of the next item. */
 static void present_path(const struct reader *reader, char path[JSON_PATH_SIZE])
 {
-	size_t len = 0;
+	const struct json_node *node;
+	size_t len;
 
 	path[0] = '\0';
-	for (size_t i = 0; i < reader->depth; i++) {
-		const struct json_node *node = reader->levels[i].node;
-		const char *key = i + 1 < reader->depth ? reader->levels[i + 1].node->key :
-							  reader->key;
-
-		if (node->type == JSON_LIST)
-			len = json_path_item(path, len,
-					     node->len - (i + 1 < reader->depth ? 1 : 0));
-		else if (key)
-			len = json_path_member(path, len, key);
-	}
+	if (reader->depth == 0)
+		return;
+	node = reader->levels[reader->depth - 1].node;
+	len = json_path_node(path, 0, node);
+	if (node->type == JSON_LIST)
+		(void)json_path_item(path, len, node->len);
+	else if (reader->key)
+		(void)json_path_member(path, len, reader->key);
 }
 
 /** Fails at a place, with the path of what is being read. @returns 0, which stops yajl */
@@ -155,6 +153,7 @@ static struct json_node *add_node(struct reader *reader, enum json_type type)
 	if (reader->depth > 0) {
 		struct level *level = &reader->levels[reader->depth - 1];
 
+		node->parent = level->node;
 		*level->tail = node;
 		level->tail = &node->next;
 		level->node->len++;

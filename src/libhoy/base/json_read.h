@@ -46,6 +46,8 @@ struct json_node {
 	size_t len;
 	/** First member or item; the others follow through `next`, in the order of the file. */
 	struct json_node *children, *next;
+	/** The object or list it stands in; NULL for the document. */
+	const struct json_node *parent;
 };
 
 /**
@@ -86,6 +88,9 @@ const struct json_node *json_find_nearest(const struct json_node *document, cons
  */
 size_t json_path_member(char *path, size_t len, const char *key);
 size_t json_path_item(char *path, size_t len, size_t index);
+
+/** Appends where a value stands in its document, in the same form. @returns the new length */
+size_t json_path_node(char *path, size_t len, const struct json_node *node);
 
 /** The values of members that may be absent (NULL): -EINVAL for another type, -ERANGE. */
 int json_get_string(const struct json_node *node, const char **ret_string);
