@@ -151,6 +151,20 @@ static inline pid_t compat_clone3(struct clone_args *args, size_t size)
 }
 #define clone3(...) compat_clone3(__VA_ARGS__)
 
+/* <sys/file.h> is hidden by our own header of that name. */
+#ifndef LOCK_EX
+#define LOCK_SH 1
+#define LOCK_EX 2
+#define LOCK_NB 4
+#define LOCK_UN 8
+#endif
+
+static inline int compat_flock(int fd, int operation)
+{
+	return (int)syscall(SYS_flock, fd, operation);
+}
+#define flock(...) compat_flock(__VA_ARGS__)
+
 static inline int compat_openat2(int dirfd, const char *path, const struct open_how *how,
 				 size_t size)
 {
@@ -324,8 +338,8 @@ static inline int raw_getcwd(char *buffer, size_t size)
 	return (int)syscall(SYS_getcwd, buffer, size);
 }
 
-/* glibc's errno words without locale; elsewhere strerror() is a table that no locale is set for. */
-#if !defined(__GLIBC__) || !__GLIBC_PREREQ(2, 32)
+/* glibc's errno words without locale; musl's strerror() is a table behind the program's locale. */
+#ifndef __GLIBC__
 #define strerrordesc_np strerror
 #endif
 
