@@ -8,6 +8,7 @@
  *       state.json        struct state_record, replaced as a whole
  *       config.json       the configuration as create read it; exec and update read it
  *       go, result        the start gate
+ *       cgroup, init      what `delete --force` needs if state.json is damaged
  */
 #ifndef HOY_STATE_STATE_H
 #define HOY_STATE_STATE_H
@@ -21,6 +22,9 @@
 
 #include "base/arena.h"
 #include "plan/plan.h"
+
+#define STATE_FILE	  "state.json"
+#define STATE_CONFIG_FILE "config.json"
 
 enum state_phase {
 	/** Nothing outside the directory may exist but what the record names as intended. */
@@ -66,7 +70,8 @@ struct state_record {
 	bool has_process;
 	bool no_new_privileges;
 
-	/** Mounts made in the runtime's own mount namespace, in order; delete undoes them in reverse. */
+	/** Mounts made in the runtime's own mount namespace, in order; delete undoes them in
+	 * reverse. */
 	const char **host_mounts;
 	size_t host_mounts_len;
 
@@ -76,7 +81,11 @@ struct state_record {
 	struct plan_hooks poststart, poststop;
 };
 
-/** The state root. @returns a descriptor, or -1; with `make` missing directories are made 0700 */
+/**
+ * The state root; with `make` missing directories are made 0700. One that another user owns, or
+ * that all may write, is refused.
+ * @returns a descriptor, -ENOENT if there is none, or -1
+ */
 int state_root_open(const struct hoy_context *context, bool make, struct hoy_error *err);
 
 /** A container's directory, held open and (if locked) flock(2)ed. */
@@ -98,14 +107,20 @@ struct state_dir {
 int state_dir_make(int root, const char *id, struct state_dir *ret_dir, struct hoy_error *err);
 int state_dir_publish(struct state_dir *dir, const char *id, struct hoy_error *err);
 
-/** Opens an existing container's directory; "container ID does not exist" otherwise. */
+/** Opens an existing container's directory. @returns 0, -ENOENT ("does not exist"), or -1 */
 int state_dir_open(int root, const char *id, struct state_dir *ret_dir, struct hoy_error *err);
 
-/** Takes the lock by the deadline and checks that the directory still has its name. */
+/**
+ * Takes the lock by the deadline and checks that the directory still has its name.
+ * @returns 0, -EBUSY at the deadline, -ENOENT if it was deleted meanwhile, or -1
+ */
 int state_dir_lock(struct state_dir *dir, const char *id, int64_t deadline_ms,
 		   struct hoy_error *err);
 
-/** Removes the directory with all it holds (only known names; a stranger's file is an error). */
+/**
+ * Removes the directory with all it holds, the id first. A file that hoy does not make is an error
+ * and nothing is removed.
+ */
 int state_dir_remove(struct state_dir *dir, struct hoy_error *err);
 
 /** Removes temporary directories of this id whose maker has died. */
@@ -118,6 +133,14 @@ int state_write(const struct state_dir *dir, const struct state_record *record,
 		struct hoy_error *err);
 int state_read(const struct state_dir *dir, struct arena *arena, struct state_record **ret_record,
 	       struct hoy_error *err);
+
+/**
+ * What can be known of a container whose state.json is missing or damaged: cgroup and init, from
+ * copies that state_write() leaves beside it. Members that no copy holds are 0 and "".
+ * @param ret_has_mounts  mounts in the host's mount namespace were recorded and cannot be told
+ */
+int state_salvage(const struct state_dir *dir, struct arena *arena,
+		  struct state_record **ret_record, bool *ret_has_mounts);
 
 /** This boot's id (/proc/sys/kernel/random/boot_id), 37 bytes. */
 int state_boot_id(char buffer[37]);
@@ -134,7 +157,8 @@ int state_status(const struct state_dir *dir, const struct state_record *record,
 /** Makes both FIFOs in the directory. */
 int gate_make(const struct state_dir *dir, struct hoy_error *err);
 
-/** Init's ends, opened O_RDWR by the runtime before the clone: go for reading, result for writing. */
+/** Init's ends, opened O_RDWR by the runtime before the clone: go for reading, result for writing.
+ */
 int gate_open_init(const struct state_dir *dir, int *ret_go, int *ret_result,
 		   struct hoy_error *err);
 
