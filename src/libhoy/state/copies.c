@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Copies of what identifies a container's cgroup and init, for `delete --force` where state.json
+ * is lost: the targets of symlinks that nobody follows, since a symlink is made with all its text
+ * by one system call. Runs in the runtime.
+ *
+ *     cgroup -> "INODE PATH"    init -> "PID START-TIME PRIVATE BOOT-ID"    mounts -> "NUMBER"
+ */
+#include <limits.h>
+#include <stdio.h>
+
+#include "base/number.h"
+#include "state/directory.h"
+#include "state/record.h"
+#include "sys/cleanup.h"
+#include "sys/compat.h"
+#include "sys/error.h"
+
+static void write_copy(const struct state_dir *dir, const char *name, const char *text)
+{
+	char temporary[32];
+
+	if (symlinkat(text, dir->fd, name) == 0 || errno != EEXIST)
+		return;
+	/* It is there from an earlier write of the record, perhaps with less in it. */
+	format_text(temporary, sizeof(temporary), ".%s.%d", name, (int)getpid());
+	if (symlinkat(text, dir->fd, temporary) == 0)
+		(void)renameat(dir->fd, temporary, dir->fd, name);
+}
+
+void copies_write(const struct state_dir *dir, const struct state_record *record)
+{
+	char text[PATH_MAX];
+
+	if (record->phase != STATE_PHASE_CREATING)
+		return;
+	if (record->cgroup_inode != 0 &&
+	    format_text(text, sizeof(text), "%llu %s", (unsigned long long)record->cgroup_inode,
+			record->cgroup) < sizeof(text))
+		write_copy(dir, STATE_COPY_CGROUP, text);
+	if (record->pid != 0) {
+		format_text(text, sizeof(text), "%d %llu %d %s", (int)record->pid,
+			    (unsigned long long)record->start_time, record->private_pid_namespace,
+			    record->boot_id);
+		write_copy(dir, STATE_COPY_INIT, text);
+	}
+	if (record->host_mounts_len != 0) {
+		format_text(text, sizeof(text), "%zu", record->host_mounts_len);
+		write_copy(dir, STATE_COPY_MOUNTS, text);
+	}
+}
+
+/** The target of a copy. @returns true if there is one */
+static bool read_copy(const struct state_dir *dir, const char *name, char text[PATH_MAX])
+{
+	ssize_t len = readlinkat(dir->fd, name, text, PATH_MAX - 1);
+
+	if (len < 0)
+		return false;
+	text[len] = '\0';
+	return true;
+}
+
+/** Cuts the next word off at its blank. @returns the word, or NULL at the end */
+static char *next_word(char **rest)
+{
+	return *rest ? strsep(rest, " ") : NULL;
+}
+
+static int read_number(char **rest, uint64_t max, uint64_t *ret_number)
+{
+	const char *word = next_word(rest);
+
+	return word ? number_unsigned(word, max, ret_number) : -EINVAL;
+}
+
+static int salvage_cgroup(char *text, struct arena *arena, struct state_record *record)
+{
+	uint64_t inode;
+
+	if (read_number(&text, UINT64_MAX, &inode) < 0 || !text || text[0] != '/')
+		return -EINVAL;
+	record->cgroup = arena_strdup(arena, text);
+	if (!record->cgroup)
+		return -ENOMEM;
+	record->cgroup_inode = inode;
+	return 0;
+}
+
+static int salvage_init(char *text, struct arena *arena, struct state_record *record)
+{
+	uint64_t pid, start_time, is_private;
+
+	if (read_number(&text, INT32_MAX, &pid) < 0 ||
+	    read_number(&text, UINT64_MAX, &start_time) < 0 ||
+	    read_number(&text, 1, &is_private) < 0 || !text)
+		return -EINVAL;
+	record->boot_id = arena_strdup(arena, text);
+	if (!record->boot_id)
+		return -ENOMEM;
+	record->pid = (pid_t)pid;
+	record->start_time = start_time;
+	record->private_pid_namespace = is_private;
+	return 0;
+}
+
+int state_salvage(const struct state_dir *dir, struct arena *arena,
+		  struct state_record **ret_record, bool *ret_has_mounts)
+{
+	struct state_record *record = record_new(arena);
+	char text[PATH_MAX];
+	int r = 0;
+
+	if (!record)
+		return -ENOMEM;
+	record->id = arena_strdup(arena, dir->name);
+	if (!record->id)
+		return -ENOMEM;
+	if (read_copy(dir, STATE_COPY_CGROUP, text))
+		r = salvage_cgroup(text, arena, record);
+	if (r == 0 && read_copy(dir, STATE_COPY_INIT, text))
+		r = salvage_init(text, arena, record);
+	if (r < 0)
+		return r;
+	*ret_has_mounts = read_copy(dir, STATE_COPY_MOUNTS, text);
+	*ret_record = record;
+	return 0;
+}
