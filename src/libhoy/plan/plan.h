@@ -340,6 +340,8 @@ struct plan_cgroup_write {
 	bool late;
 	/** A missing file is no error (optional companion of another file). */
 	bool optional;
+	/** Written only if the write before it found no file; else as usual. */
+	bool alternative;
 };
 
 struct plan_cgroup {
@@ -354,10 +356,14 @@ struct plan_cgroup {
 	/** Controllers to enable down the path, space-separated bits of the writes. */
 	struct plan_cgroup_write *writes;
 	size_t writes_len;
+	/** One of the writes is late: init asks `start` for them (GATE_LIMITS). */
+	bool has_late_writes;
 	/** Device program; has_device_rules false = none. */
 	bool has_device_rules;
 	struct plan_device_rule *device_rules;
 	size_t device_rules_len;
+	/** init makes its cgroup namespace only after it was adopted (systemd). */
+	bool unshare_late;
 	/** chown of the delegated files to this host uid; -1 for none. */
 	int64_t owner;
 	/** systemd: slice, unit name, and properties from annotations (name, gvariant text pairs). */
@@ -418,22 +424,39 @@ struct plan_source_facts {
 	bool exists, is_directory;
 };
 
+/** All that a plan is computed from. */
+struct plan_input {
+	const struct config *config;
+	const struct plan_options *options;
+	const struct host *host;
+	/** One per config->mounts entry; not used by plan_build_exec(). */
+	const struct plan_source_facts *sources;
+	/** Compiled seccomp program, len 0 for none; kept by reference. NULL is as len 0. */
+	const struct plan_seccomp *filter;
+};
+
 /**
  * Computes the plan. Does no I/O and needs no privilege.
- * @param sources  one per config->mounts entry
- * @param filter   compiled seccomp program, len 0 for none (kept by reference)
  * @returns 0 or -1 with err set and naming the configuration path
  */
-int plan_build(struct arena *arena, const struct config *config,
-	       const struct plan_options *options, const struct host *host,
-	       const struct plan_source_facts *sources, const struct plan_seccomp *filter,
-	       struct plan **ret_plan, struct hoy_error *err);
+int plan_build(struct arena *arena, const struct plan_input *input, struct plan **ret_plan,
+	       struct hoy_error *err);
 
-/** What `exec` needs of it: a plan for one more process in a container (all else empty). */
+/**
+ * What `exec` needs of it: a plan for one more process in a container. All else is empty, the
+ * namespaces too: the runtime joins those of the container by pidfd.
+ */
 struct config_process;
-int plan_build_exec(struct arena *arena, const struct config *config,
-		    const struct config_process *process, const struct plan_options *options,
-		    const struct host *host, const struct plan_seccomp *filter,
-		    struct plan **ret_plan, struct hoy_error *err);
+int plan_build_exec(struct arena *arena, const struct plan_input *input,
+		    const struct config_process *process, struct plan **ret_plan,
+		    struct hoy_error *err);
+
+/**
+ * The path whose facts plan_build() wants for an entry of config->mounts, absolute; NULL if the
+ * entry is no bind mount (or if the arena is exhausted).
+ */
+struct config_mount;
+const char *plan_bind_source(struct arena *arena, const struct config_mount *mount,
+			     const char *bundle);
 
 #endif
