@@ -35,11 +35,15 @@ struct container {
 /**
  * Finds a container and reads its record, without a lock: for commands that change nothing.
  * One whose deletion has been recorded "does not exist".
+ * @returns 0, -ENOENT if it does not exist, or -1
  */
 int container_open(const struct hoy_context *context, const char *id,
 		   struct container *ret_container, struct hoy_error *err);
 
-/** As container_open(), and nobody else changes the container until container_done(). */
+/**
+ * As container_open(), and nobody else changes the container until container_done().
+ * @returns also -EBUSY if another command holds it for too long
+ */
 int container_open_locked(const struct hoy_context *context, const char *id,
 			  struct container *ret_container, struct hoy_error *err);
 
@@ -47,12 +51,13 @@ void container_done(struct container *container);
 
 /**
  * Opens the container's cgroup by the recorded path and inode number.
- * @returns a descriptor in ret_cgroup, -1 there if it has none or it is gone
+ * @returns 0, with ret_cgroup->fd -1 if it has none or it is gone, or -1
  */
-void container_open_cgroup(const struct state_record *record, struct cgroup *ret_cgroup);
+int container_open_cgroup(const struct state_record *record, struct cgroup *ret_cgroup,
+			  struct hoy_error *err);
 
 /** state_status(), and paused where the cgroup is frozen. */
-int container_status(const struct container *container, enum hoy_status *ret_status,
-		     int *ret_pidfd, struct hoy_error *err);
+int container_status(const struct container *container, enum hoy_status *ret_status, int *ret_pidfd,
+		     struct hoy_error *err);
 
 #endif

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -164,6 +165,17 @@ static inline int compat_flock(int fd, int operation)
 	return (int)syscall(SYS_flock, fd, operation);
 }
 #define flock(...) compat_flock(__VA_ARGS__)
+
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1
+#endif
+
+static inline int compat_renameat2(int old_dirfd, const char *old_path, int new_dirfd,
+				   const char *new_path, unsigned int flags)
+{
+	return (int)syscall(SYS_renameat2, old_dirfd, old_path, new_dirfd, new_path, flags);
+}
+#define renameat2(...) compat_renameat2(__VA_ARGS__)
 
 static inline int compat_openat2(int dirfd, const char *path, const struct open_how *how,
 				 size_t size)
