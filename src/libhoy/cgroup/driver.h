@@ -23,6 +23,8 @@ struct cgroup {
 	uint64_t inode;
 	/** Absolute path, for messages and the record. */
 	char path[4096];
+	/** Id of the device program that was attached, 0 = none. For the record. */
+	uint32_t device_program;
 };
 
 #define CGROUP_NONE ((struct cgroup){ .fd = -1 })
@@ -30,8 +32,10 @@ struct cgroup {
 struct cgroup_driver {
 	const char *name;
 	/**
-	 * Makes the cgroup before the clone, writes all limits that are not late, attaches the device
-	 * program. A driver that can only adopt a process (systemd) leaves fd -1 here.
+	 * Makes the cgroup before the clone, writes all limits that are not late, attaches the
+	 * device program. A driver that can only adopt a process (systemd) leaves fd -1 here, and
+	 * so does one that may not make a cgroup where plan->optional is set. Nothing stays when it
+	 * fails.
 	 */
 	int (*prepare)(const struct plan_cgroup *plan, struct cgroup *ret_cgroup,
 		       struct hoy_error *err);
@@ -47,13 +51,29 @@ const struct cgroup_driver *cgroup_driver_of(const struct plan_cgroup *plan);
 int cgroup_write_all(int cgroup, const struct plan_cgroup_write *writes, size_t len, bool late,
 		     struct hoy_error *err);
 
-/** Opens a recorded cgroup: -1 without error set to 0 if it is gone (or has another inode). */
+/**
+ * Opens a recorded cgroup by its absolute path, following no symlink. Silent.
+ * @param inode  that the directory must have; 0 (only intended) finds nothing, see
+ *               cgroup_remove_intended()
+ * @returns 0, with ret_cgroup->fd -1 if the cgroup is gone: nothing there, another inode, or no
+ *          cgroup2 directory; -errno if that could not be found out
+ */
 int cgroup_open_recorded(const char *path, uint64_t inode, struct cgroup *ret_cgroup);
+
+/**
+ * Removes a cgroup that a killed runtime meant to make and may have made: only if it is empty, as
+ * it may as well be a stranger's. Silent.
+ * @returns 0 if there is nothing (any more), -EBUSY if it holds processes or cgroups, -errno
+ */
+int cgroup_remove_intended(const char *path);
 
 /** SIGKILL to all in it, new forks included (cgroup.kill), sub-cgroups too. Silent. */
 int cgroup_kill(const struct cgroup *cgroup);
 
-/** Sends a signal to every process in it and below, once each. Silent. */
+/**
+ * Sends a signal to every process in it and below, once each, as far as they lie in this pid
+ * namespace. Each is signalled by a pidfd that is known to be a member's. Silent.
+ */
 int cgroup_signal(const struct cgroup *cgroup, int signal);
 
 /** Waits until no process is left (cgroup.events). @returns 1, 0 at the deadline, -errno */
@@ -68,10 +88,14 @@ int cgroup_remove(struct cgroup *cgroup, int64_t deadline_ms);
 /** 1 frozen, 0 not, or -errno. */
 int cgroup_is_frozen(const struct cgroup *cgroup);
 
-/** Freezes or thaws and waits until done. Silent. */
+/**
+ * Freezes or thaws and waits until done. A freeze that is not complete by the deadline is undone.
+ * Silent. @returns 0, -ETIMEDOUT, -errno
+ */
 int cgroup_freeze(const struct cgroup *cgroup, bool frozen, int64_t deadline_ms);
 
-/** How often a process in it was killed for lack of memory (memory.events oom_kill), 0 if unknown. */
+/** How often a process in it was killed for lack of memory (memory.events oom_kill), 0 if unknown.
+ */
 uint64_t cgroup_oom_kills(const struct cgroup *cgroup);
 
 void cgroup_done(struct cgroup *cgroup);
@@ -80,7 +104,9 @@ void cgroup_done(struct cgroup *cgroup);
 
 /**
  * Compiles and attaches the device program to a cgroup directory (BPF_F_ALLOW_MULTI), replacing
- * the one with id `old` (0 = none) atomically.
+ * the one with id `old` (0 = none) atomically; programs of others stay. What no rule allows is
+ * denied. Rules that allow everything need no program: then, and without an old one to replace,
+ * nothing is attached and the id is 0.
  * @returns 0 and the new program's id
  */
 int cgroup_attach_devices(int cgroup, const struct plan_device_rule *rules, size_t len,
