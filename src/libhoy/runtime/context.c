@@ -47,7 +47,8 @@ static int open_container(const struct hoy_context *context, const char *id, boo
 
 	if (r >= 0)
 		r = state_read(&container.dir, &container.arena, &container.record, err);
-	if (r >= 0 && container.record->phase == STATE_PHASE_DELETED) {
+	if (r >= 0 ? container.record->phase == STATE_PHASE_DELETED
+		   : container.dir.fd >= 0 && state_dir_is_gone(&container.dir)) {
 		fail(err, 0, "container %s does not exist", id);
 		r = -ENOENT;
 	}

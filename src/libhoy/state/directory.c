@@ -297,6 +297,11 @@ int state_dir_lock(struct state_dir *dir, const char *id, int64_t deadline_ms,
 	return 0;
 }
 
+bool state_dir_is_gone(const struct state_dir *dir)
+{
+	return !has_name(dir, dir->name);
+}
+
 int state_dir_remove(struct state_dir *dir, struct hoy_error *err)
 {
 	char temporary[NAME_MAX + 1], stranger[NAME_MAX + 1];

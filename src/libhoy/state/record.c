@@ -406,20 +406,25 @@ static int read_document(const struct json_node *document, struct arena *arena,
 	return 0;
 }
 
-int state_read(const struct state_dir *dir, struct arena *arena, struct state_record **ret_record,
-	       struct hoy_error *err)
+static int read_file(const struct state_dir *dir, struct arena *arena,
+		     struct state_record **ret_record, struct hoy_error *err)
 {
 	autoclose int fd = openat(dir->fd, STATE_FILE,
 				  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	const struct json_node *document;
 
 	if (fd < 0)
-		return fail(err, errno, "open " STATE_FILE " of container %s", dir->name);
-	if (json_read_fd(fd, STATE_SIZE_MAX, STATE_FILE, arena, &document, err) < 0 ||
-	    read_document(document, arena, ret_record, err) < 0) {
-		fail_in(err, STATE_FILE " of container %s is damaged", dir->name);
-		return fail_hint(err, "hoy delete --force %s ends and removes the container",
-				 dir->name);
-	}
-	return 0;
+		return fail(err, errno, "open");
+	if (json_read_fd(fd, STATE_SIZE_MAX, STATE_FILE, arena, &document, err) < 0)
+		return -1;
+	return read_document(document, arena, ret_record, err);
+}
+
+int state_read(const struct state_dir *dir, struct arena *arena, struct state_record **ret_record,
+	       struct hoy_error *err)
+{
+	if (read_file(dir, arena, ret_record, err) == 0)
+		return 0;
+	fail_in(err, STATE_FILE " of container %s cannot be read", dir->name);
+	return fail_hint(err, "hoy delete --force %s ends and removes the container", dir->name);
 }

@@ -117,6 +117,9 @@ int state_dir_open(int root, const char *id, struct state_dir *ret_dir, struct h
 int state_dir_lock(struct state_dir *dir, const char *id, int64_t deadline_ms,
 		   struct hoy_error *err);
 
+/** Whether it was deleted since it was opened: then what could not be read is no damage. */
+bool state_dir_is_gone(const struct state_dir *dir);
+
 /**
  * Removes the directory with all it holds, the id first. A file that hoy does not make is an error
  * and nothing is removed.
@@ -144,6 +147,12 @@ int state_salvage(const struct state_dir *dir, struct arena *arena,
 
 /** This boot's id (/proc/sys/kernel/random/boot_id), 37 bytes. */
 int state_boot_id(char buffer[37]);
+
+/**
+ * Finds init by pid, start time and boot id.
+ * @returns 1 and a pidfd, 0 if it has ended (or never was), -1
+ */
+int state_find_init(const struct state_record *record, int *ret_pidfd, struct hoy_error *err);
 
 /**
  * The container's present status (runtime.md#state), from the record, the process and the gate.

@@ -91,15 +91,24 @@ static enum hoy_status status_of(const struct state_dir *dir, const struct state
 	return gate_is_closed(dir) ? HOY_CREATED : HOY_RUNNING;
 }
 
-int state_status(const struct state_dir *dir, const struct state_record *record,
-		 enum hoy_status *ret_status, int *ret_pidfd, struct hoy_error *err)
+int state_find_init(const struct state_record *record, int *ret_pidfd, struct hoy_error *err)
 {
-	autoclose int pidfd = -1;
-	int alive = find_init(record, &pidfd);
+	int alive = find_init(record, ret_pidfd);
 
 	if (alive < 0)
 		return fail(err, alive, "look for process %d of container %s", (int)record->pid,
 			    record->id);
+	return alive;
+}
+
+int state_status(const struct state_dir *dir, const struct state_record *record,
+		 enum hoy_status *ret_status, int *ret_pidfd, struct hoy_error *err)
+{
+	autoclose int pidfd = -1;
+	int alive = state_find_init(record, &pidfd, err);
+
+	if (alive < 0)
+		return -1;
 	*ret_status = status_of(dir, record, alive);
 	if (ret_pidfd)
 		*ret_pidfd = take_fd(&pidfd);
