@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -151,6 +152,48 @@ static void a_signal_is_a_status_above_128(void **state)
 	assert_int_equal(process_wait_end(pidfd, clock_ms() + 5000), 1);
 }
 
+/* Attaches to the process and then never looks at it. */
+static int start_tracer(pid_t pid, int ready)
+{
+	int pidfd = -1;
+
+	if (process_clone(0, -1, SIGCHLD, &pidfd) != 0)
+		return pidfd;
+	if (write(ready, ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0 ? "y" : "n", 1) != 1)
+		_exit(1);
+	pause_for_ever();
+	return -1;
+}
+
+static void a_child_its_tracer_holds_is_reaped_later(void **state)
+{
+	int child = -1, tracer, status = -7;
+	pid_t pid = process_clone(0, -1, SIGCHLD, &child);
+	char traced = 'n';
+	int fds[2];
+
+	(void)state;
+	if (pid == 0)
+		pause_for_ever();
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	tracer = start_tracer(pid, fds[1]);
+	assert_int_equal(read(fds[0], &traced, 1), 1);
+	if (traced == 'y') {
+		assert_int_equal(process_signal(child, SIGKILL), 0);
+		assert_int_equal(process_wait_end(child, clock_ms() + 5000), 1);
+		assert_int_equal(process_wait(child, clock_ms() + 30, &status), 0);
+		assert_int_equal(status, -7);
+	}
+	process_kill_and_reap(tracer);
+	assert_int_equal(process_signal(child, SIGKILL), 0);
+	assert_int_equal(process_wait(child, clock_ms() + 5000, &status), 1);
+	assert_int_equal(status, 128 + SIGKILL);
+	close(fds[0]);
+	close(fds[1]);
+	close(tracer);
+	close(child);
+}
+
 static void only_children_are_reaped(void **state)
 {
 	autoclose int self = process_pidfd_open(getpid());
@@ -250,6 +293,7 @@ int main(void)
 		UNIT_TEST(wait_reaps_the_child_of_a_child_with_clone_parent),
 		UNIT_TEST(wait_ends_at_the_deadline),
 		UNIT_TEST(a_signal_is_a_status_above_128),
+		UNIT_TEST(a_child_its_tracer_holds_is_reaped_later),
 		UNIT_TEST(only_children_are_reaped),
 		UNIT_TEST(the_end_is_seen_without_reaping),
 		UNIT_TEST(kill_and_reap_leaves_no_zombie),

@@ -31,12 +31,12 @@ static int64_t clock_ns(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static int open_in_root(int root, const char *path, uint64_t flags, mode_t mode)
+static int open_resolved(int root, const char *path, uint64_t flags, mode_t mode, uint64_t resolve)
 {
 	const struct open_how how = {
 		.flags = flags | O_CLOEXEC,
 		.mode = mode,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve,
 	};
 	int64_t end_ns = 0;
 
@@ -57,9 +57,19 @@ static int open_in_root(int root, const char *path, uint64_t flags, mode_t mode)
 	}
 }
 
+static int open_in_root(int root, const char *path, uint64_t flags, mode_t mode)
+{
+	return open_resolved(root, path, flags, mode, 0);
+}
+
 int path_open(int root, const char *path, uint64_t flags)
 {
 	return open_in_root(root, path, flags, 0);
+}
+
+int path_open_strict(int root, const char *path, uint64_t flags)
+{
+	return open_resolved(root, path, flags, 0, RESOLVE_NO_SYMLINKS);
 }
 
 int path_create(int root, const char *path, uint64_t flags, mode_t mode)

@@ -21,6 +21,9 @@
  */
 int path_open(int root, const char *path, uint64_t flags);
 
+/** As path_open(), but any symlink on the way is -ELOOP (what is mounted on /proc and /sys). */
+int path_open_strict(int root, const char *path, uint64_t flags);
+
 /** Makes the regular file `path` with `mode` and opens it; -EEXIST if there is anything. */
 int path_create(int root, const char *path, uint64_t flags, mode_t mode);
 
