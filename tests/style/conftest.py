@@ -43,6 +43,8 @@ class Source:
         self.text = path.read_text()
         self.code = NOT_CODE.sub(blank, self.text)
         self.includes = re.findall(r'^\s*#\s*include\s+["<]([^">]+)[">]', self.text, re.M)
+        self.own_includes = re.findall(r'^\s*#\s*include\s+"([^"]+)"', self.text, re.M)
+        self.public_includes = [header for header in self.includes if header.startswith("hoy/")]
         self.functions = [Function(self, match) for match in FUNCTION.finditer(self.code)]
         tables = sum(table.count("\n") for table in tables_of(self.code))
         self.lines = self.text.count("\n") - tables
