@@ -19,6 +19,9 @@
 struct arena;
 struct json_node;
 
+/* The specification's name for a member; GNU C predefines it as 1. */
+#undef linux
+
 struct opt_bool {
 	bool set, value;
 };
@@ -245,8 +248,6 @@ struct config_intel_rdt {
 	struct string_list schemata;
 	const char *l3_cache_schema, *mem_bw_schema;
 	bool enable_monitoring;
-	/** Older members of the specification: accepted, with the meaning of enable_monitoring. */
-	bool enable_cmt, enable_mbm;
 };
 
 struct config_seccomp_arg {
