@@ -10,10 +10,14 @@
 #ifndef HOY_PROTOCOL_H
 #define HOY_PROTOCOL_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include <hoy/error.h>
+
+/** Name of init (proc(5), comm) until execve. */
+#define INIT_NAME "hoy-init"
 
 enum message_type {
 	/* init or bootstrap -> runtime */

@@ -161,21 +161,55 @@ static int parse_field(const char *text, uint64_t *ret_value)
 	return 0;
 }
 
-int file_start_time(int procfd, pid_t pid, uint64_t *ret_start_time)
+/* Reads PID/stat. @returns field 2 (the name), terminated by its ')', or -errno in *ret_error */
+static char *read_stat(int procfd, pid_t pid, char *stat, size_t size, int *ret_error)
 {
-	char name[32], stat[1024];
-	const char *field;
+	char name[32], *field;
 	ssize_t len;
 
 	format_text(name, sizeof(name), "%d/stat", (int)pid);
-	len = file_read(procfd, name, stat, sizeof(stat));
-	if (len < 0)
-		return (int)len;
+	len = file_read(procfd, name, stat, size);
 	/* Field 2 is the program's name in parentheses and may hold any byte, ')' too. */
-	field = strrchr(stat, ')');
-	for (int number = 2; field && number < 22; number++) {
+	field = len < 0 ? NULL : strrchr(stat, ')');
+	if (!field)
+		*ret_error = len < 0 ? (int)len : -EINVAL;
+	return field;
+}
+
+/* From the end of field 2 to the number that field `wanted` holds. */
+static int stat_field(const char *field, int wanted, uint64_t *ret_value)
+{
+	for (int number = 2; field && number < wanted; number++) {
 		field = strchr(field, ' ');
 		field = field ? field + 1 : NULL;
 	}
-	return field ? parse_field(field, ret_start_time) : -EINVAL;
+	return field ? parse_field(field, ret_value) : -EINVAL;
+}
+
+int file_start_time(int procfd, pid_t pid, uint64_t *ret_start_time)
+{
+	char stat[1024];
+	int error = 0;
+	const char *field = read_stat(procfd, pid, stat, sizeof(stat), &error);
+
+	return field ? stat_field(field, 22, ret_start_time) : error;
+}
+
+int file_process_is_exiting(int procfd, pid_t pid, const char *name)
+{
+	/* PF_EXITING of the kernel's task flags (field 9). */
+	const uint64_t exiting = 0x4;
+	uint64_t flags = 0;
+	char stat[1024], *start, *end;
+	int r = 0;
+
+	end = read_stat(procfd, pid, stat, sizeof(stat), &r);
+	if (!end)
+		return r;
+	r = stat_field(end, 9, &flags);
+	if (r < 0)
+		return r;
+	start = strchr(stat, '(');
+	*end = '\0';
+	return start && strcmp(start + 1, name) == 0 && (flags & exiting);
 }

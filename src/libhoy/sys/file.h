@@ -39,4 +39,10 @@ int file_sealed(const char *name, const void *data, size_t len);
 /** The start time of a process (proc(5), field 22 of stat) from a /proc directory. */
 int file_start_time(int procfd, pid_t pid, uint64_t *ret_start_time);
 
+/**
+ * Whether a process of this name (proc(5), comm) is on its way out, or a zombie.
+ * @returns 1, 0, or -errno
+ */
+int file_process_is_exiting(int procfd, pid_t pid, const char *name);
+
 #endif

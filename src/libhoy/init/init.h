@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Init: the process that becomes the container's. It is a copy-on-write clone of the runtime, sets
+ * itself up by the steps of init.c, waits at the start gate and executes the program. Everything
+ * in this directory runs after clone: no malloc, no stdio, no locks, no locale, and it reads the
+ * plan without ever writing it. Includes: sys/, protocol.h, plan/plan.h, this directory.
+ */
+#ifndef HOY_INIT_INIT_H
+#define HOY_INIT_INIT_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <hoy/error.h>
+
+#include "plan/plan.h"
+#include "protocol.h"
+
+/** A namespace to be joined: one namespace by its file, or several of a process by its pidfd. */
+struct launch_join {
+	int fd;
+	/** CLONE_NEW* flags, for setns(2). */
+	uint64_t types;
+	/** Configuration path, or "" . */
+	const char *at;
+};
+
+/** The descriptors that the runtime hands to init. All close-on-exec; -1 = none. */
+struct launch_fds {
+	/** Init's end of the socket to the runtime, and the runtime's end (closed at once). */
+	int socket, runtime_socket;
+	/** The container's directory with its lock (closed at once). */
+	int lock;
+	/** The start gate; both -1 for `exec`. */
+	int go, result;
+	/** For CLONE_INTO_CGROUP, by whoever clones init. */
+	int cgroup;
+	/** The caller's /proc, verified: used where the kernel refuses a private one. */
+	int procfs;
+	/** `exec` without a mount namespace of the container: its root directory. */
+	int exec_root;
+	/** Connected seccomp agent. */
+	int listener;
+	/** Where exactly root.path was when it was checked: device and inode. */
+	uint64_t root_device, root_inode;
+	struct launch_join *joins;
+	size_t joins_len;
+	/** One place per bind source (plan->sources_len), filled by init. */
+	int *sources;
+	/** One place per mount (plan->mounts_len), filled by init for those finished later. */
+	int *mounts;
+	/** The seccomp agent's message, with ten blanks for the pid at each offset. */
+	char *listener_state;
+	size_t listener_state_len, listener_pid_offsets[2];
+};
+
+/** Init's own memory: the only thing it writes. */
+struct init {
+	const struct plan *plan;
+	struct launch_fds *fds;
+	/** Mount of the container's root, attached; what all paths are resolved below. */
+	int root;
+	/** A verified procfs (see procfs.c), opened when first needed. */
+	int procfs;
+	/** "self" in that procfs; 0 until known. */
+	pid_t procfs_pid;
+	/** The devpts that was mounted, and the terminal opened in it. */
+	int devpts;
+	int terminal;
+	/** Open attr/exec files that take the labels. */
+	int apparmor, selinux;
+	/** An attached empty read-only tmpfs and an attached /dev/null, to be cloned for masks. */
+	int mask_directory, mask_file;
+	/** The life line has been let go: errors now go to the gate. */
+	bool committed;
+	/** Our pid in the runtime's pid namespace, told with the last answer. */
+	pid_t pid;
+	/** What is executed, found along PATH. */
+	char executable[PATH_MAX];
+	/** "HOME=..." for the free place in env. */
+	char home[PATH_MAX + 8];
+};
+
+/**
+ * A step of the set-up.
+ * @returns 0, or -1 with err filled
+ */
+struct step {
+	const char *name;
+	int (*run)(struct init *init, struct hoy_error *err);
+};
+
+/** Becomes the container's init, or (with fds->go == -1) a further process of it. */
+_Noreturn void init_main(const struct plan *plan, struct launch_fds *fds);
+
+/**
+ * The process between runtime and init, where the kernel demands one: joins namespaces, clones
+ * init as the runtime's own child, tells its pid and exits.
+ */
+_Noreturn void bootstrap_main(const struct plan *plan, struct launch_fds *fds);
+
+/* ---- init.c: talking to the runtime ---- */
+
+/** Sends a request and waits for its answer. */
+int init_request(struct init *init, enum message_type type, struct hoy_error *err);
+/** Sends a note with up to one descriptor. */
+int init_note(const struct launch_fds *fds, enum message_type type, pid_t pid, int fd,
+	      struct hoy_error *err);
+/** Sends an error to whoever listens (runtime or `start`) and exits. */
+_Noreturn void init_die(struct init *init, struct hoy_error *err);
+/** Life line: PDEATHSIG, then checks that the runtime is still there. */
+int init_lifeline(const struct launch_fds *fds, struct hoy_error *err);
+
+/* ---- the steps, by file ---- */
+
+/* namespaces.c */
+int step_join(struct init *init, struct hoy_error *err);
+int step_id_maps(struct init *init, struct hoy_error *err);
+int step_cgroup(struct init *init, struct hoy_error *err);
+int step_become_root(struct init *init, struct hoy_error *err);
+int step_network(struct init *init, struct hoy_error *err);
+int step_hostname(struct init *init, struct hoy_error *err);
+int step_keyring(struct init *init, struct hoy_error *err);
+
+/* root.c */
+int step_propagation(struct init *init, struct hoy_error *err);
+int step_root(struct init *init, struct hoy_error *err);
+int step_pivot(struct init *init, struct hoy_error *err);
+int step_exec_root(struct init *init, struct hoy_error *err);
+int step_root_attributes(struct init *init, struct hoy_error *err);
+
+/* mounts.c */
+int step_sources(struct init *init, struct hoy_error *err);
+int step_mounts(struct init *init, struct hoy_error *err);
+int step_late_readonly(struct init *init, struct hoy_error *err);
+
+/* devices.c */
+int step_devices(struct init *init, struct hoy_error *err);
+int step_links(struct init *init, struct hoy_error *err);
+/** Makes the devices and links that lie in a detached /dev tmpfs. */
+int devices_fill(const struct plan *plan, int dev, struct hoy_error *err);
+
+/* paths.c */
+int step_masked_paths(struct init *init, struct hoy_error *err);
+int step_readonly_paths(struct init *init, struct hoy_error *err);
+
+/* procfs.c */
+int step_sysctl(struct init *init, struct hoy_error *err);
+int step_open_labels(struct init *init, struct hoy_error *err);
+/** Opens a file of the verified procfs by a path below it, resolved without any link. */
+int procfs_open(struct init *init, const char *path, int flags, struct hoy_error *err);
+/** The same for a file of this process: NAME below /proc/self. */
+int procfs_open_self(struct init *init, const char *name, int flags, struct hoy_error *err);
+
+/* terminal.c */
+int step_terminal(struct init *init, struct hoy_error *err);
+int step_console(struct init *init, struct hoy_error *err);
+int step_stdio(struct init *init, struct hoy_error *err);
+
+/* hooks.c */
+int step_runtime_hooks(struct init *init, struct hoy_error *err);
+int step_create_container_hooks(struct init *init, struct hoy_error *err);
+int step_start_container_hooks(struct init *init, struct hoy_error *err);
+
+/* process.c */
+int step_prepare(struct init *init, struct hoy_error *err);
+int step_scheduling(struct init *init, struct hoy_error *err);
+int step_make_cwd(struct init *init, struct hoy_error *err);
+int step_home(struct init *init, struct hoy_error *err);
+int step_rlimits(struct init *init, struct hoy_error *err);
+int step_executable(struct init *init, struct hoy_error *err);
+int step_descriptors(struct init *init, struct hoy_error *err);
+
+/* confine.c */
+int step_identity(struct init *init, struct hoy_error *err);
+int step_cwd(struct init *init, struct hoy_error *err);
+int step_label(struct init *init, struct hoy_error *err);
+int step_self_check(struct init *init, struct hoy_error *err);
+int step_capabilities(struct init *init, struct hoy_error *err);
+int step_no_new_privileges(struct init *init, struct hoy_error *err);
+int step_execute(struct init *init, struct hoy_error *err);
+
+/* gate.c */
+int step_commit(struct init *init, struct hoy_error *err);
+int step_gate(struct init *init, struct hoy_error *err);
+int step_execing(struct init *init, struct hoy_error *err);
+
+/* mount_attributes.c */
+/** Applies attributes to a mount; locked flags of the source (user namespace) are kept. */
+int attributes_apply(int mount, const struct plan_attributes *attributes, bool readonly_late,
+		     const char *at, struct hoy_error *err);
+
+/* copy_up.c */
+/** Copies what is in one directory into another, ids and modes kept, links not followed. */
+int copy_up(int from, int to, const char *at, struct hoy_error *err);
+
+/* listener.c */
+/** Starts the thread that sends the listener; call before the filter is loaded. */
+int listener_prepare(struct init *init, struct hoy_error *err);
+/** Hands the listener over and waits for the thread; makes no system call. */
+void listener_hand_over(int fd);
+
+#endif

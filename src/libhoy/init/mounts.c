@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The mounts of the configuration, in their order. Runs in init. Each is made detached (fsopen or
+ * open_tree), given its final attributes, and only then moved onto a target that was opened below
+ * the root: no path of the container is ever given to the kernel as a string.
+ * Spec: config.md#mounts.
+ */
+#include "init/init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
+#include "sys/cleanup.h"
+#include "sys/compat.h"
+#include "sys/error.h"
+#include "sys/path.h"
+
+/* fsconfig(2) takes values of at most this length. */
+#define PARAMETER_MAX 255
+
+/*
+ * Bind sources are cloned before the ids change and before any other mount, from the container's
+ * own copy of the host's mounts: that keeps the host's flags locked and the host out of reach
+ * (trap 1). Runs in: init. After: step_propagation. Before: step_become_root.
+ */
+int step_sources(struct init *init, struct hoy_error *err)
+{
+	const struct plan *plan = init->plan;
+
+	for (size_t i = 0; i < plan->mounts_len; i++) {
+		const struct plan_mount *mount = &plan->mounts[i];
+		unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+		int fd;
+
+		if (mount->source_index < 0 || mount->kind != PLAN_MOUNT_BIND)
+			continue;
+		if (mount->recursive)
+			flags |= AT_RECURSIVE;
+		if (mount->source_nofollow)
+			flags |= AT_SYMLINK_NOFOLLOW;
+		fd = open_tree(AT_FDCWD, mount->source, flags);
+		if (fd < 0)
+			return fail_at(err, mount->at, errno, "bind %s", mount->source);
+		init->fds->sources[mount->source_index] = fd;
+	}
+	return 0;
+}
+
+/* ---- new file systems ---- */
+
+/* What the file system itself says about the failure, "" if nothing. */
+static void read_fs_log(int fs, char *text, size_t size)
+{
+	ssize_t len = read(fs, text, size - 1);
+
+	text[len > 0 ? len : 0] = '\0';
+	/* "e name: message": the severity and the line feed are of no use to the reader. */
+	for (char *c = text; *c; c++)
+		if (*c == '\n')
+			*c = '\0';
+	if (text[0] && text[1] == ' ')
+		memmove(text, text + 2, strlen(text + 2) + 1);
+}
+
+static int fail_fs(int fs, const struct plan_mount *mount, const char *what, const char *key,
+		   struct hoy_error *err)
+{
+	int code = errno;
+	char log[256];
+
+	read_fs_log(fs, log, sizeof(log));
+	return fail_at(err, mount->at, code, "%s %s%s for %s%s%s", mount->fstype, what, key,
+		       mount->destination, log[0] ? ": " : "", log);
+}
+
+static bool has_long_parameter(const struct plan_mount *mount)
+{
+	for (size_t i = 0; i < mount->parameters_len; i++)
+		if (mount->parameters[i].value &&
+		    strlen(mount->parameters[i].value) > PARAMETER_MAX)
+			return true;
+	return mount->source && strlen(mount->source) > PARAMETER_MAX;
+}
+
+static int set_parameters(int fs, const struct plan_mount *mount, const char *mode,
+			  struct hoy_error *err)
+{
+	if (mount->source && fsconfig(fs, FSCONFIG_SET_STRING, "source", mount->source, 0) < 0)
+		return fail_fs(fs, mount, "source ", mount->source, err);
+	for (size_t i = 0; i < mount->parameters_len; i++) {
+		const struct plan_parameter *parameter = &mount->parameters[i];
+		unsigned int command = parameter->value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
+
+		if (fsconfig(fs, command, parameter->key, parameter->value, 0) < 0)
+			return fail_fs(fs, mount, "option ", parameter->key, err);
+	}
+	if (mode && fsconfig(fs, FSCONFIG_SET_STRING, "mode", mode, 0) < 0)
+		return fail_fs(fs, mount, "option ", "mode", err);
+	return 0;
+}
+
+/* @returns a detached mount; with *ret_refused the kernel wants no new instance here */
+static int make_new(const struct plan_mount *mount, const char *mode, bool *ret_refused,
+		    struct hoy_error *err)
+{
+	uint64_t attributes = mount->attributes.set;
+	autoclose int fs = -1;
+	int fd;
+
+	if (mount->readonly_late)
+		attributes &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+	fs = fsopen(mount->fstype, FSOPEN_CLOEXEC);
+	if (fs < 0) {
+		*ret_refused = errno == EPERM;
+		fail_at(err, mount->at, errno, "file system type %s", mount->fstype);
+		return errno == ENODEV ? fail_hint(err, "this kernel has no file system '%s', or "
+							"its module is not loaded", mount->fstype) :
+					 -1;
+	}
+	if (set_parameters(fs, mount, mode, err) < 0)
+		return -1;
+	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
+		*ret_refused = errno == EPERM || errno == EBUSY;
+		return fail_fs(fs, mount, "mount", "", err);
+	}
+	fd = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned int)attributes);
+	if (fd < 0) {
+		*ret_refused = errno == EPERM || errno == EBUSY;
+		return fail_fs(fs, mount, "mount", "", err);
+	}
+	return fd;
+}
+
+static int bind_fallback(const struct plan_mount *mount, struct hoy_error *err)
+{
+	unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+	int fd;
+
+	if (mount->fallback_recursive)
+		flags |= AT_RECURSIVE;
+	fd = open_tree(AT_FDCWD, mount->fallback_source, flags);
+	if (fd < 0)
+		return fail_at(err, mount->at, errno, "bind %s in place of a new %s",
+			       mount->fallback_source, mount->fstype);
+	return fd;
+}
+
+/*
+ * mount(2), for values that fsconfig(2) cannot take. The target is named through the verified
+ * procfs and our own descriptor, never by a path of the container.
+ */
+static int mount_classic(struct init *init, const struct plan_mount *wanted, int target,
+			 struct hoy_error *err)
+{
+	char link[48];
+	int here, procfs, r;
+
+	procfs = procfs_open(init, ".", O_PATH | O_DIRECTORY, err);
+	if (procfs < 0)
+		return fail_in(err, "mount with long options");
+	here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	format_text(link, sizeof(link), "%d/fd/%d", (int)init->procfs_pid, target);
+	r = fchdir(procfs);
+	if (r == 0)
+		r = mount(wanted->source ? wanted->source : wanted->fstype, link, wanted->fstype, 0,
+			  wanted->data);
+	if (r < 0)
+		fail_at(err, wanted->at, errno, "mount %s on %s", wanted->fstype,
+			wanted->destination);
+	(void)close(procfs);
+	if (here >= 0 && (fchdir(here) < 0 || close(here) < 0) && r == 0)
+		r = fail(err, errno, "return to the working directory");
+	return r;
+}
+
+/* ---- targets ---- */
+
+/* Attributes of the covered directory, for tmpfs without mode= (an existing one keeps its mode). */
+static void covered_mode(int target, bool made, char *mode, size_t size)
+{
+	struct stat st;
+
+	if (made || fstat(target, &st) < 0)
+		format_text(mode, size, "1777");
+	else
+		format_text(mode, size, "%o", (unsigned int)st.st_mode & 07777);
+}
+
+static int open_target(const struct init *init, const struct plan_mount *mount, bool *ret_made,
+		       struct hoy_error *err)
+{
+	bool directory = mount->kind != PLAN_MOUNT_BIND || mount->source_is_directory;
+	uint64_t flags = O_PATH;
+	int fd;
+
+	*ret_made = false;
+	if (mount->no_symlinks)
+		fd = path_open_strict(init->root, mount->destination, flags | O_DIRECTORY);
+	else
+		fd = path_open(init->root, mount->destination, flags);
+	if (fd == -ENOENT && mount->kind != PLAN_MOUNT_REMOUNT) {
+		*ret_made = true;
+		fd = path_make_target(init->root, mount->destination, directory);
+		/* Making follows links below the root, so what was made is opened anew. */
+		if (fd >= 0 && mount->no_symlinks) {
+			(void)close(fd);
+			fd = path_open_strict(init->root, mount->destination, flags | O_DIRECTORY);
+		}
+	}
+	if (fd < 0) {
+		fail_at(err, mount->at, fd, "open the mount point %s", mount->destination);
+		return mount->no_symlinks && (fd == -ELOOP || fd == -ENOTDIR) ?
+			       fail_hint(err, "%s must be a real directory in the root, not a link",
+					 mount->destination) :
+			       -1;
+	}
+	return fd;
+}
+
+/* A mount over part of /proc could hide what labels and masks rely on (CVE-2019-16884 and kin). */
+static int check_proc_rule(const struct plan_mount *mount, int target, int source,
+			   struct hoy_error *err)
+{
+	if (path_fs_type(target) != PROC_SUPER_MAGIC)
+		return 0;
+	if (mount->proc_rule == PLAN_PROC_ALLOWED)
+		return 0;
+	if (mount->proc_rule == PLAN_PROC_FROM_PROC && source >= 0 &&
+	    path_fs_type(source) == PROC_SUPER_MAGIC)
+		return 0;
+	return fail_at(err, mount->at, 0, "%s lies in /proc: only files of /proc may cover it",
+		       mount->destination);
+}
+
+/* ---- one mount ---- */
+
+static int attach(const struct init *init, const struct plan_mount *mount, int fd, int target,
+		  struct hoy_error *err)
+{
+	struct statx wanted, found;
+	autoclose int check = -1;
+
+	if (move_mount(fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return fail_at(err, mount->at, errno, "attach to %s", mount->destination);
+	if (path_is_root(mount->destination))
+		return 0; /* covers the descriptor itself: there is no way to be led astray */
+	/* Whoever can rename in a shared volume must not have made us attach somewhere else. */
+	check = path_open(init->root, mount->destination, O_PATH);
+	if (check < 0 || statx(check, "", AT_EMPTY_PATH, STATX_MNT_ID, &found) < 0 ||
+	    statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &wanted) < 0)
+		return fail_at(err, mount->at, check < 0 ? check : errno,
+			       "look at what is mounted at %s", mount->destination);
+	if (wanted.stx_mnt_id != found.stx_mnt_id)
+		return fail_at(err, mount->at, 0, "%s was replaced while it was mounted",
+			       mount->destination);
+	return 0;
+}
+
+static int fill_new(const struct init *init, const struct plan_mount *mount, int fd, int target,
+		    struct hoy_error *err)
+{
+	if (mount->copy_up && copy_up(target, fd, mount->at, err) < 0)
+		return -1;
+	if (mount->fill_devices && devices_fill(init->plan, fd, err) < 0)
+		return -1;
+	return 0;
+}
+
+/* @returns a detached mount with all its attributes */
+static int make_detached(struct init *init, const struct plan_mount *mount, int target,
+			 const char *mode, struct hoy_error *err)
+{
+	autoclose int fd = -1;
+	bool refused = false;
+
+	if (mount->kind == PLAN_MOUNT_BIND) {
+		fd = take_fd(&init->fds->sources[mount->source_index]);
+	} else {
+		fd = make_new(mount, mode, &refused, err);
+		if (fd < 0 && !(refused && mount->fallback_source))
+			return -1;
+		if (fd < 0)
+			fd = bind_fallback(mount, err);
+	}
+	if (fd < 0)
+		return -1;
+	if (check_proc_rule(mount, target, fd, err) < 0 ||
+	    attributes_apply(fd, &mount->attributes, mount->readonly_late, mount->at, err) < 0)
+		return -1;
+	if (mount->kind == PLAN_MOUNT_NEW && !refused && fill_new(init, mount, fd, target, err) < 0)
+		return -1;
+	return take_fd(&fd);
+}
+
+static int remount(const struct plan_mount *mount, int target, struct hoy_error *err)
+{
+	struct statx st;
+
+	if (statx(target, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0)
+		return fail_at(err, mount->at, errno, "look at %s", mount->destination);
+	if (!(st.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return fail_at(err, mount->at, EINVAL, "remount: nothing is mounted at %s",
+			       mount->destination);
+	return attributes_apply(target, &mount->attributes, mount->readonly_late, mount->at, err);
+}
+
+static int mount_long(struct init *init, const struct plan_mount *mount, int target,
+		      struct hoy_error *err)
+{
+	int fd;
+
+	if (check_proc_rule(mount, target, -1, err) < 0 ||
+	    mount_classic(init, mount, target, err) < 0)
+		return -1;
+	fd = path_open(init->root, mount->destination, O_PATH);
+	if (fd < 0)
+		return fail_at(err, mount->at, fd, "open what is mounted at %s",
+			       mount->destination);
+	if (attributes_apply(fd, &mount->attributes, mount->readonly_late, mount->at, err) < 0) {
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Keeps the mount's descriptor where a later step needs it. */
+static void keep(struct init *init, size_t index, int *fd)
+{
+	const struct plan_mount *mount = &init->plan->mounts[index];
+
+	if (mount->is_devpts && init->devpts < 0)
+		init->devpts = fcntl(*fd, F_DUPFD_CLOEXEC, 3);
+	init->fds->mounts[index] = mount->readonly_late ? take_fd(fd) : -1;
+	/* A mount over "/" is the root from now on. */
+	if (mount->destination[1] == '\0' && mount->kind != PLAN_MOUNT_REMOUNT) {
+		(void)close(init->root);
+		init->root = fcntl(init->fds->mounts[index] >= 0 ? init->fds->mounts[index] : *fd,
+				   F_DUPFD_CLOEXEC, 3);
+	}
+}
+
+static int make_mount(struct init *init, size_t index, struct hoy_error *err)
+{
+	const struct plan_mount *mount = &init->plan->mounts[index];
+	autoclose int target = -1, fd = -1;
+	char mode[8] = "";
+	bool made;
+
+	target = open_target(init, mount, &made, err);
+	if (target < 0)
+		return -1;
+	if (mount->kind == PLAN_MOUNT_REMOUNT)
+		fd = remount(mount, target, err) < 0 ? -1 : take_fd(&target);
+	else if (mount->kind == PLAN_MOUNT_NEW && has_long_parameter(mount))
+		fd = mount_long(init, mount, target, err);
+	else {
+		if (mount->inherit_mode)
+			covered_mode(target, made, mode, sizeof(mode));
+		fd = make_detached(init, mount, target, mode[0] ? mode : NULL, err);
+		if (fd >= 0 && attach(init, mount, fd, target, err) < 0)
+			return -1;
+	}
+	if (fd < 0)
+		return -1;
+	keep(init, index, &fd);
+	return 0;
+}
+
+int step_mounts(struct init *init, struct hoy_error *err)
+{
+	for (size_t i = 0; i < init->plan->mounts_len; i++)
+		if (make_mount(init, i, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* After: everything that creates something in a mount. */
+int step_late_readonly(struct init *init, struct hoy_error *err)
+{
+	for (size_t i = 0; i < init->plan->mounts_len; i++) {
+		const struct plan_mount *mount = &init->plan->mounts[i];
+		struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+		unsigned int flags = AT_EMPTY_PATH;
+
+		if (!mount->readonly_late)
+			continue;
+		if (mount->attributes.recursive_set & MOUNT_ATTR_RDONLY)
+			flags |= AT_RECURSIVE;
+		if (mount_setattr(init->fds->mounts[i], "", flags, &attr, sizeof(attr)) < 0)
+			return fail_at(err, mount->at, errno, "make %s read-only",
+				       mount->destination);
+	}
+	return 0;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Namespaces and ids from the inside: joining what init itself can join, waiting for the id maps,
+ * becoming root of a user namespace, and what belongs to a fresh namespace (lo, the names). Runs in
+ * init. Namespaces that are new were made by the clone itself.
+ */
+#include "init/init.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/keyctl.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include "sys/cleanup.h"
+#include "sys/compat.h"
+#include "sys/error.h"
+
+/*
+ * Joins namespaces, all of them, or after a bootstrap only the cgroup namespace: that one hides
+ * the cgroup that CLONE_INTO_CGROUP names, so it is joined after the clone (trap 12).
+ * Before: anything that belongs to one of them. Spec: config-linux.md#namespaces.
+ */
+int step_join(struct init *init, struct hoy_error *err)
+{
+	const uint64_t mine = init->plan->namespaces.bootstrap ? CLONE_NEWCGROUP : ~0ULL;
+
+	for (size_t i = 0; i < init->fds->joins_len; i++) {
+		const struct launch_join *join = &init->fds->joins[i];
+
+		if (!(join->types & mine))
+			continue;
+		if (setns(join->fd, (int)(join->types & mine)) < 0)
+			return fail_at(err, join->at, errno, "join the namespace");
+	}
+	return 0;
+}
+
+/* Runs in: init. After: the clone. Before: every mount (EOVERFLOW without maps, trap 28). */
+int step_id_maps(struct init *init, struct hoy_error *err)
+{
+	if (!(init->plan->namespaces.create & CLONE_NEWUSER))
+		return 0;
+	if (init_request(init, REQUEST_ID_MAPS, err) < 0)
+		return -1;
+	/* Dumpable until now, so that an unprivileged runtime could write the maps (trap 5). */
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return fail(err, errno, "become non-dumpable");
+	return 0;
+}
+
+/* Drivers that adopt a running process have no cgroup to clone into: ask, then shut the view. */
+int step_cgroup(struct init *init, struct hoy_error *err)
+{
+	if (init->fds->cgroup >= 0 || !init->plan->cgroup.path)
+		return 0;
+	if (init_request(init, REQUEST_CGROUP, err) < 0)
+		return -1;
+	if (init->plan->cgroup.unshare_late && unshare(CLONE_NEWCGROUP) < 0)
+		return fail(err, errno, "make the cgroup namespace");
+	return 0;
+}
+
+/* After: bind sources are cloned (the new ids may not reach them). Before: mounts, files. */
+int step_become_root(struct init *init, struct hoy_error *err)
+{
+	const struct plan_namespaces *namespaces = &init->plan->namespaces;
+
+	if (!namespaces->become_root)
+		return 0;
+	if (!namespaces->deny_setgroups && !init->plan->process.keep_groups &&
+	    raw_setgroups(0, NULL) < 0)
+		return fail(err, errno, "drop the caller's groups in the user namespace");
+	if (raw_setresgid(0, 0, 0) < 0)
+		return fail_at(err, "linux.gidMappings", errno,
+			       "become group 0 of the user namespace: is id 0 mapped?");
+	if (raw_setresuid(0, 0, 0) < 0)
+		return fail_at(err, "linux.uidMappings", errno,
+			       "become user 0 of the user namespace: is id 0 mapped?");
+	/* A change of ids has reset both (trap 6). */
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return fail(err, errno, "become non-dumpable");
+	return init_lifeline(init->fds, err);
+}
+
+/* Spec: nothing; but programs expect a working lo in a new network namespace. */
+int step_network(struct init *init, struct hoy_error *err)
+{
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	autoclose int fd = -1;
+
+	if (!init->plan->namespaces.loopback)
+		return 0;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 && errno == EAFNOSUPPORT)
+		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return fail(err, errno, "open a socket to bring up lo");
+	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+		return fail(err, errno, "bring up lo");
+	return 0;
+}
+
+/* Spec: config.md#hostname, #domainname. The plan has made sure that the uts namespace is ours. */
+int step_hostname(struct init *init, struct hoy_error *err)
+{
+	const struct plan_namespaces *namespaces = &init->plan->namespaces;
+	const char *hostname = namespaces->hostname, *domainname = namespaces->domainname;
+
+	if (hostname && sethostname(hostname, strlen(hostname)) < 0)
+		return fail_at(err, "hostname", errno, "set hostname '%s'", hostname);
+	if (domainname && setdomainname(domainname, strlen(domainname)) < 0)
+		return fail_at(err, "domainname", errno, "set domainname '%s'", domainname);
+	return 0;
+}
+
+/* The session keyring is not part of any namespace: without this the container has the caller's. */
+int step_keyring(struct init *init, struct hoy_error *err)
+{
+	const char *name = init->plan->process.keyring;
+
+	if (!name)
+		return 0;
+	if (keyctl(KEYCTL_JOIN_SESSION_KEYRING, (unsigned long)name, 0, 0, 0) >= 0)
+		return 0;
+	if (errno == ENOSYS)
+		return 0; /* a kernel without keyrings has none to protect */
+	fail(err, errno, "make session keyring '%s'", name);
+	return fail_hint(err, errno == EDQUOT ?
+				 "the quota kernel.keys.maxkeys of this user is used up" :
+				 "--no-new-keyring keeps the caller's keyring");
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the process of the container is given before it is confined: session, scheduling, working
+ * directory, HOME, descriptors, limits, and the program to run. Runs in init.
+ * Spec: config.md#process.
+ */
+#include "init/init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "sys/cleanup.h"
+#include "sys/compat.h"
+#include "sys/error.h"
+#include "sys/fd.h"
+#include "sys/path.h"
+#include "sys/process.h"
+
+/* How much of /etc/passwd is searched for HOME. */
+#define PASSWD_MAX (1024 * 1024)
+
+/* First of all: let go of what is the runtime's, die with it, be nobody's debuggee. */
+int step_prepare(struct init *init, struct hoy_error *err)
+{
+	struct launch_fds *fds = init->fds;
+
+	if (fds->runtime_socket >= 0)
+		(void)close(fds->runtime_socket);
+	if (fds->lock >= 0)
+		(void)close(fds->lock);
+	fds->runtime_socket = -1;
+	fds->lock = -1;
+	if (init_lifeline(fds, err) < 0)
+		return -1;
+	if (process_reset_signals() < 0)
+		return fail(err, errno, "reset the signals");
+	/* With maps still to be written an unprivileged runtime needs us dumpable (trap 5). */
+	if (!(init->plan->namespaces.create & CLONE_NEWUSER) && prctl(PR_SET_DUMPABLE, 0) < 0)
+		return fail(err, errno, "become non-dumpable");
+	if (setsid() < 0)
+		return fail(err, errno, "become a session leader");
+	(void)prctl(PR_SET_NAME, INIT_NAME);
+	(void)umask(0);
+	return 0;
+}
+
+static int set_affinity(const struct plan_cpus *cpus, const char *at, struct hoy_error *err)
+{
+	if (!cpus->set)
+		return 0;
+	if (syscall(SYS_sched_setaffinity, 0, sizeof(cpus->mask), cpus->mask) < 0)
+		return fail_at(err, at, errno, "set the CPU affinity");
+	return 0;
+}
+
+static int set_scheduler(const struct plan_scheduler *scheduler, struct hoy_error *err)
+{
+	struct sched_attr attr = {
+		.size = sizeof(attr),
+		.sched_policy = scheduler->policy,
+		.sched_flags = scheduler->flags,
+		.sched_nice = scheduler->nice,
+		.sched_priority = scheduler->priority,
+		.sched_runtime = scheduler->runtime,
+		.sched_deadline = scheduler->deadline,
+		.sched_period = scheduler->period,
+	};
+
+	if (!scheduler->set)
+		return 0;
+	if (sched_setattr(0, &attr, 0) < 0)
+		return fail_at(err, "process.scheduler", errno, "set scheduling policy %u",
+			       scheduler->policy);
+	return 0;
+}
+
+/* Spec: config.md#process (scheduler, ioPriority, execCPUAffinity), config-linux.md#memory-policy. */
+int step_scheduling(struct init *init, struct hoy_error *err)
+{
+	const struct plan_process *process = &init->plan->process;
+	unsigned long max_node = sizeof(process->memory_nodes) * 8 + 1;
+
+	if (set_affinity(&process->initial_cpus, "process.execCPUAffinity.initial", err) < 0 ||
+	    set_scheduler(&process->scheduler, err) < 0 ||
+	    set_affinity(&process->final_cpus, "process.execCPUAffinity.final", err) < 0)
+		return -1;
+	if (process->io_priority >= 0 && ioprio_set(1, 0, process->io_priority) < 0)
+		return fail_at(err, "process.ioPriority", errno, "set I/O priority 0x%x",
+			       (unsigned int)process->io_priority);
+	if (process->memory_policy >= 0 &&
+	    syscall(SYS_set_mempolicy, process->memory_policy,
+		    process->set_memory_nodes ? process->memory_nodes : NULL,
+		    process->set_memory_nodes ? max_node : 0) < 0)
+		return fail_at(err, "linux.memoryPolicy", errno, "set memory policy 0x%x",
+			       (unsigned int)process->memory_policy);
+	return 0;
+}
+
+/* A missing working directory is made, as engines rely on. Before: the root is read-only. */
+int step_make_cwd(struct init *init, struct hoy_error *err)
+{
+	autoclose int fd = -1;
+
+	if (!init->plan->process.present)
+		return 0;
+	fd = path_make_dir(init->root, init->plan->process.cwd, 0755, NULL);
+	/* Whether it can be entered is decided when it is, with the process' own rights. */
+	if (fd < 0 && fd != -EACCES && fd != -EROFS)
+		return fail_at(err, "process.cwd", fd, "make %s", init->plan->process.cwd);
+	return 0;
+}
+
+/* ---- HOME ---- */
+
+struct passwd_scan {
+	/** Wanted uid. */
+	uid_t uid;
+	/** Field counted from 0, text of the present field, whether the line is ours. */
+	unsigned int field;
+	size_t len;
+	bool skip, found;
+	char text[PATH_MAX];
+};
+
+static bool is_uid(const char *text, size_t len, uid_t uid)
+{
+	uint64_t value = 0;
+
+	if (len == 0 || len > 10)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		value = value * 10 + (uint64_t)(text[i] - '0');
+	}
+	return value == uid;
+}
+
+static void end_field(struct passwd_scan *scan)
+{
+	if (scan->field == 2)
+		scan->skip = !is_uid(scan->text, scan->len, scan->uid);
+	if (scan->field == 5 && !scan->skip && scan->len > 0 && scan->len < sizeof(scan->text)) {
+		scan->text[scan->len] = '\0';
+		scan->found = true;
+	}
+	scan->field++;
+	scan->len = 0;
+}
+
+/* One byte of passwd(5): name:password:uid:gid:comment:HOME:shell. @returns true when done */
+static bool scan_byte(struct passwd_scan *scan, char c)
+{
+	if (c == ':' || c == '\n') {
+		end_field(scan);
+		if (c == '\n') {
+			scan->field = 0;
+			scan->skip = false;
+		}
+		return scan->found;
+	}
+	if (scan->len < sizeof(scan->text))
+		scan->text[scan->len++] = c;
+	return false;
+}
+
+static void find_home(struct passwd_scan *scan)
+{
+	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+				.resolve = RESOLVE_NO_MAGICLINKS };
+	autoclose int fd = -1;
+	size_t total = 0;
+	char buffer[4096];
+	struct stat st;
+	ssize_t len;
+
+	fd = openat2(AT_FDCWD, "/etc/passwd", &how, sizeof(how));
+	/* The image is hostile: no FIFO to hang in, no endless file. */
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return;
+	while (total < PASSWD_MAX && (len = read(fd, buffer, sizeof(buffer))) > 0) {
+		total += (size_t)len;
+		for (ssize_t i = 0; i < len; i++)
+			if (scan_byte(scan, buffer[i]))
+				return;
+	}
+	(void)scan_byte(scan, '\n');
+}
+
+/* After: pivot. HOME is that of the user in the container's passwd, else "/". */
+int step_home(struct init *init, struct hoy_error *err)
+{
+	const struct plan_process *process = &init->plan->process;
+	struct passwd_scan scan = { .uid = process->uid };
+
+	(void)err;
+	if (!process->present || process->env_home < 0)
+		return 0;
+	find_home(&scan);
+	format_text(init->home, sizeof(init->home), "HOME=%s", scan.found ? scan.text : "/");
+	process->env[process->env_home] = init->home;
+	return 0;
+}
+
+/* ---- descriptors and limits ---- */
+
+/*
+ * From here on only 0-2, the preserved ones and those still needed are open, all of the latter
+ * close-on-exec. Spec: runtime-linux.md#file-descriptors.
+ */
+int step_descriptors(struct init *init, struct hoy_error *err)
+{
+	const int needed[] = { init->fds->socket, init->fds->go,     init->fds->result,
+			       init->apparmor,	  init->selinux,     init->fds->listener };
+	unsigned int from = 3 + init->plan->process.preserve_fds;
+
+	for (unsigned int fd = 3; fd < from; fd++)
+		if (fcntl((int)fd, F_SETFD, 0) < 0)
+			return fail(err, errno, "preserve descriptor %u", fd);
+	for (;;) {
+		unsigned int next = ~0U;
+
+		for (size_t i = 0; i < ARRAY_LEN(needed); i++)
+			if (needed[i] >= (int)from && (unsigned int)needed[i] < next)
+				next = (unsigned int)needed[i];
+		if (next > from && close_range(from, next == ~0U ? ~0U : next - 1, 0) < 0)
+			return fail(err, errno, "close descriptors");
+		if (next == ~0U)
+			break;
+		from = next + 1;
+	}
+	init->root = -1;
+	init->procfs = -1;
+	return 0;
+}
+
+/* In a user namespace the runtime does it, which alone may raise a hard limit (trap 27). */
+int step_rlimits(struct init *init, struct hoy_error *err)
+{
+	const struct plan *plan = init->plan;
+
+	if ((plan->namespaces.create | plan->namespaces.joined) & CLONE_NEWUSER)
+		return 0;
+	for (size_t i = 0; i < plan->process.rlimits_len; i++) {
+		const struct plan_rlimit *limit = &plan->process.rlimits[i];
+		struct rlimit64 value = { limit->soft, limit->hard };
+
+		if (syscall(SYS_prlimit64, 0, limit->type, &value, NULL) < 0)
+			return fail_at(err, limit->at, errno, "set the limit to %llu:%llu",
+				       (unsigned long long)limit->soft,
+				       (unsigned long long)limit->hard);
+	}
+	return 0;
+}
+
+/* ---- the program ---- */
+
+/* @returns 0 if the file can be executed by this process, or -errno */
+static int check_executable(const char *path)
+{
+	autoclose int fd = open(path, O_PATH | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode) || !S_ISREG(st.st_mode))
+		return -EACCES;
+	if (syscall(SYS_faccessat2, fd, "", X_OK, AT_EMPTY_PATH | AT_EACCESS) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Tries DIR/NAME for each directory of PATH; an empty entry is the working directory. */
+static int search_path(struct init *init, const char *name)
+{
+	const char *dir = init->plan->process.path;
+	int result = -ENOENT;
+
+	while (dir && *dir) {
+		size_t len = strcspn(dir, ":");
+		int r;
+
+		if (len + strlen(name) + 3 <= sizeof(init->executable)) {
+			format_text(init->executable, sizeof(init->executable), "%.*s%s%s",
+				    (int)(len ? len : 1), len ? dir : ".", "/", name);
+			r = check_executable(init->executable);
+			if (r == 0)
+				return 0;
+			if (r == -EACCES)
+				result = r;
+		}
+		dir += len + (dir[len] == ':');
+	}
+	return result;
+}
+
+/* With the user's own rights, so that create fails rather than start. Spec: config.md (args). */
+int step_executable(struct init *init, struct hoy_error *err)
+{
+	const struct plan_process *process = &init->plan->process;
+	const char *name;
+	int r;
+
+	if (!process->present)
+		return 0;
+	name = process->args[0];
+	if (strchr(name, '/')) {
+		r = strlen(name) < sizeof(init->executable) ? check_executable(name) :
+							      -ENAMETOOLONG;
+		if (r == 0)
+			memcpy(init->executable, name, strlen(name) + 1);
+	} else {
+		r = search_path(init, name);
+	}
+	if (r == 0)
+		return 0;
+	if (r == -ENOENT && !strchr(name, '/'))
+		fail_at(err, "process.args[0]", 0, "'%s': executable file not found in $PATH",
+			name);
+	else
+		fail_at(err, "process.args[0]", r, "execute '%s'", name);
+	err->status = r == -ENOENT || r == -ENOTDIR ? 127 : 126;
+	return -1;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * create: from a bundle to a container whose process waits at the start gate. Runs in the runtime.
+ * The record is written ahead of every side effect, and whatever fails afterwards takes all of it
+ * back before the error is returned. Spec: runtime.md#create.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <hoy/container.h>
+
+#include "base/json_write.h"
+#include "runtime/context.h"
+#include "runtime/destroy.h"
+#include "runtime/handover.h"
+#include "runtime/input.h"
+#include "runtime/launch.h"
+#include "sys/cleanup.h"
+#include "sys/error.h"
+#include "sys/file.h"
+
+/** Everything that one create has in its hands. */
+struct creation {
+	const struct hoy_context *context;
+	const struct hoy_create_options *options;
+	const char *id;
+	struct log log;
+	struct input input;
+	int root;
+	struct state_dir dir;
+	struct state_record record;
+	char boot_id[37];
+	char created[64];
+	struct cgroup cgroup;
+	struct launch launch;
+	/** Connected before anything is made: a dead socket fails early. */
+	struct handover handover;
+	/** The directory has its name: destroy_container() is due on failure. */
+	bool published;
+};
+
+/* RFC 3339 with nanoseconds. */
+static void format_now(char *buffer, size_t size)
+{
+	struct timespec now = { 0 };
+	struct tm parts;
+	size_t len;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &parts);
+	len = strftime(buffer, size, "%Y-%m-%dT%H:%M:%S", &parts);
+	format_text(buffer + len, size - len, ".%09ldZ", now.tv_nsec);
+}
+
+/* ---- the record ---- */
+
+static void fill_record(struct creation *creation)
+{
+	const struct plan *plan = creation->input.plan;
+	struct state_record *record = &creation->record;
+
+	format_now(creation->created, sizeof(creation->created));
+	if (state_boot_id(creation->boot_id) < 0)
+		creation->boot_id[0] = '\0';
+	*record = (struct state_record){
+		.phase = STATE_PHASE_CREATING,
+		.id = plan->id,
+		.bundle = plan->bundle,
+		.rootfs = plan->root.path,
+		.oci_version = plan->oci_version,
+		.created = creation->created,
+		.owner = creation->input.host.euid,
+		.cgroup_manager = plan->cgroup.manager,
+		.cgroup = "",
+		.unit = plan->cgroup.unit ? plan->cgroup.unit : "",
+		.boot_id = creation->boot_id,
+		.private_pid_namespace = (plan->namespaces.create & CLONE_NEWPID) != 0,
+		.namespaces = plan->namespaces.create | plan->namespaces.joined,
+		.has_process = plan->process.present,
+		.no_new_privileges = plan->process.no_new_privileges,
+		.annotations = plan->annotations,
+		.annotations_len = plan->annotations_len,
+		.poststart = plan->hooks[PLAN_POSTSTART],
+		.poststop = plan->hooks[PLAN_POSTSTOP],
+		.late_writes = plan->cgroup.writes,
+		.late_writes_len = plan->cgroup.has_late_writes ? plan->cgroup.writes_len : 0,
+	};
+}
+
+/* The intended cgroup goes into the record before anything can be at that place. */
+static int record_cgroup(struct creation *creation, struct hoy_error *err)
+{
+	const struct plan_cgroup *plan = &creation->input.plan->cgroup;
+	char *path;
+
+	if (!plan->path)
+		return 0;
+	path = arena_format(&creation->input.arena, "%s%s", plan->mount_point, plan->path);
+	if (!path)
+		return fail(err, ENOMEM, "record the cgroup");
+	creation->record.cgroup = path;
+	return 0;
+}
+
+static int record_host_mounts(struct creation *creation, struct hoy_error *err)
+{
+	const struct plan *plan = creation->input.plan;
+	const char **paths;
+
+	if (!plan->root.host_mounts || !plan->mounts_len)
+		return 0;
+	paths = arena_array(&creation->input.arena, const char *, plan->mounts_len);
+	for (size_t i = 0; paths && i < plan->mounts_len; i++)
+		paths[i] = arena_format(&creation->input.arena, "%s%s", plan->root.path,
+					plan->mounts[i].destination);
+	if (creation->input.arena.failed)
+		return fail(err, ENOMEM, "record the mounts");
+	creation->record.host_mounts = paths;
+	creation->record.host_mounts_len = plan->mounts_len;
+	return 0;
+}
+
+static int save_config(const struct creation *creation, struct hoy_error *err)
+{
+	struct json_writer writer = { 0 };
+	autofree char *text = NULL;
+	int r;
+
+	json_write_node(&writer, NULL, creation->input.config->document);
+	text = json_write_take(&writer);
+	if (!text)
+		return fail(err, ENOMEM, "copy the configuration");
+	r = file_replace(creation->dir.fd, "config.json", text, strlen(text), 0600);
+	return r < 0 ? fail(err, r, "save the configuration") : 0;
+}
+
+/* Makes the container's directory, complete, and only then gives it its name. */
+static int make_directory(struct creation *creation, struct hoy_error *err)
+{
+	if (state_dir_make(creation->root, creation->id, &creation->dir, err) < 0)
+		return -1;
+	fill_record(creation);
+	if (record_cgroup(creation, err) < 0 || record_host_mounts(creation, err) < 0 ||
+	    gate_make(&creation->dir, err) < 0 || save_config(creation, err) < 0 ||
+	    state_write(&creation->dir, &creation->record, err) < 0 ||
+	    state_dir_publish(&creation->dir, creation->id, err) < 0)
+		return -1;
+	creation->published = true;
+	return 0;
+}
+
+/* ---- preparation ---- */
+
+static int check_root(struct creation *creation, struct hoy_error *err)
+{
+	const struct plan_root *root = &creation->input.plan->root;
+	struct stat st;
+
+	if (stat(root->path, &st) < 0)
+		return fail_at(err, root->at, errno, "open %s", root->path);
+	if (!S_ISDIR(st.st_mode))
+		return fail_at(err, root->at, ENOTDIR, "open %s", root->path);
+	creation->launch.fds.root_device = st.st_dev;
+	creation->launch.fds.root_inode = st.st_ino;
+	return 0;
+}
+
+static int check_preserved(const struct creation *creation, struct hoy_error *err)
+{
+	unsigned int end = 3 + creation->input.plan->process.preserve_fds;
+
+	for (unsigned int fd = 3; fd < end; fd++)
+		if (fcntl((int)fd, F_GETFD) < 0)
+			return fail(err, errno, "--preserve-fds: descriptor %u is not open", fd);
+	return 0;
+}
+
+static int make_cgroup(struct creation *creation, struct hoy_error *err)
+{
+	const struct plan_cgroup *plan = &creation->input.plan->cgroup;
+	const struct cgroup_driver *driver = cgroup_driver_of(plan);
+
+	if (!driver)
+		return 0;
+	if (driver->prepare(plan, &creation->cgroup, err) < 0)
+		return -1;
+	creation->launch.cgroup = &creation->cgroup;
+	creation->launch.fds.cgroup = creation->cgroup.fd;
+	if (creation->cgroup.fd < 0 && !driver->adopt) {
+		creation->record.cgroup = ""; /* optional, and not to be had */
+		return state_write(&creation->dir, &creation->record, err);
+	}
+	creation->record.cgroup_inode = creation->cgroup.inode;
+	return state_write(&creation->dir, &creation->record, err);
+}
+
+/* ---- while init sets itself up ---- */
+
+/* Init may not pass a barrier before the record knows it. */
+static int on_cloned(struct launch *launch, void *data, struct hoy_error *err)
+{
+	struct creation *creation = data;
+	int r;
+
+	creation->record.pid = launch->pid;
+	r = file_start_time(launch->procfs, launch->pid, &creation->record.start_time);
+	if (r < 0)
+		return fail(err, r, "read init's start time");
+	return state_write(&creation->dir, &creation->record, err);
+}
+
+static int on_created(struct launch *launch, void *data, struct hoy_error *err)
+{
+	struct creation *creation = data;
+
+	if (handover_terminal(&creation->handover, launch->terminal, err) < 0 ||
+	    handover_pidfd(&creation->handover, launch->pidfd, err) < 0)
+		return -1;
+	/* A driver that adopts knows the cgroup only now. */
+	creation->record.cgroup_inode = creation->cgroup.inode;
+	if (creation->cgroup.fd >= 0)
+		creation->record.cgroup = creation->cgroup.path;
+	creation->record.phase = STATE_PHASE_CREATED;
+	return state_write(&creation->dir, &creation->record, err);
+}
+
+static int launch(struct creation *creation, struct hoy_error *err)
+{
+	struct launch *launch = &creation->launch;
+
+	launch->plan = creation->input.plan;
+	launch->log = &creation->log;
+	launch->on_cloned = on_cloned;
+	launch->on_created = on_created;
+	launch->data = creation;
+	launch->fds.lock = creation->dir.fd;
+	if (gate_open_init(&creation->dir, &launch->fds.go, &launch->fds.result, err) < 0 ||
+	    launch_clone(launch, err) < 0 || launch_serve(launch, err) < 0)
+		return -1;
+	return 0;
+}
+
+static void hand_out(struct creation *creation)
+{
+	const struct hoy_create_options *options = creation->options;
+
+	if (options->ret_terminal)
+		*options->ret_terminal = take_fd(&creation->launch.terminal);
+	if (options->ret_pid)
+		*options->ret_pid = creation->launch.pid;
+	if (options->ret_pidfd)
+		*options->ret_pidfd = take_fd(&creation->launch.pidfd);
+	creation->launch.pid = 0; /* init is on its own now */
+}
+
+static int create(struct creation *creation, struct hoy_error *err)
+{
+	const struct hoy_create_options *options = creation->options;
+
+	creation->root = state_root_open(creation->context, true, err);
+	if (creation->root < 0)
+		return -1;
+	if (input_read(&creation->input, creation->context, creation->id, options, creation->root,
+		       err) < 0)
+		return -1;
+	creation->launch.plan = creation->input.plan;
+	if (check_root(creation, err) < 0 || check_preserved(creation, err) < 0 ||
+	    handover_open(&creation->handover, creation->input.plan->process.terminal,
+			  options->console_socket, options->pidfd_socket, options->ret_terminal,
+			  err) < 0 ||
+	    launch_prepare(&creation->launch, &creation->input.arena, err) < 0 ||
+	    make_directory(creation, err) < 0 || make_cgroup(creation, err) < 0 ||
+	    launch(creation, err) < 0)
+		return -1;
+	return handover_pid_file(options->pid_file, creation->launch.pid, err);
+}
+
+/* Takes back whatever there is; the error that counts stays the first one. */
+static void take_back(struct creation *creation)
+{
+	struct hoy_error second = { 0 };
+
+	if (!creation->launch.hooks_ran)
+		creation->record.poststop.len = 0;
+	launch_done(&creation->launch);
+	if (creation->published &&
+	    destroy_container(&creation->dir, &creation->record, &creation->log, &second) < 0)
+		log_event(&creation->log, HOY_LOG_WARNING, "clean up: %s", second.text);
+	else if (!creation->published && creation->dir.fd >= 0)
+		(void)state_dir_remove(&creation->dir, &second);
+}
+
+int hoy_create(const struct hoy_context *context, const char *id,
+	       const struct hoy_create_options *options, struct hoy_error *err)
+{
+	struct creation creation = {
+		.context = context,
+		.options = options,
+		.id = id,
+		.log = context_log(context),
+		.input = INPUT_NONE,
+		.root = -1,
+		.dir = STATE_DIR_NONE,
+		.cgroup = CGROUP_NONE,
+		.launch = LAUNCH_NONE,
+		.handover = HANDOVER_NONE,
+	};
+	int r;
+
+	if (!hoy_id_is_valid(id))
+		return fail(err, 0, "container id '%s': use 1 to 240 of the characters "
+				    "A-Z a-z 0-9 _ + . -, the first neither . nor -", id);
+	r = create(&creation, err);
+	if (r < 0) {
+		if (creation.input.config)
+			config_locate(creation.input.config, err);
+		take_back(&creation);
+	} else {
+		hand_out(&creation);
+	}
+	launch_done(&creation.launch);
+	handover_done(&creation.handover);
+	cgroup_done(&creation.cgroup);
+	state_dir_done(&creation.dir);
+	cleanup_close(&creation.root);
+	input_done(&creation.input);
+	return r;
+}

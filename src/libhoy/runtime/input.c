@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads the bundle, probes the host, compiles the filter and makes the plan. Runs in the runtime,
+ * before anything is made: whatever is wrong so far leaves nothing behind.
+ */
+#include "runtime/input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "runtime/seccomp.h"
+#include "sys/cleanup.h"
+#include "sys/error.h"
+
+static struct config_report report_of(const struct hoy_context *context)
+{
+	return (struct config_report){
+		.log = context->log,
+		.log_data = context->log_data,
+		.strict = context->strict,
+	};
+}
+
+static char *bundle_path(struct input *input, const char *bundle, struct hoy_error *err)
+{
+	autofree char *path = realpath(bundle ? bundle : ".", NULL);
+	char *copy;
+
+	if (!path) {
+		fail(err, errno, "open the bundle %s", bundle ? bundle : ".");
+		return NULL;
+	}
+	copy = arena_strdup(&input->arena, path);
+	if (!copy)
+		fail(err, ENOMEM, "read the bundle");
+	return copy;
+}
+
+static int read_config(struct input *input, const struct hoy_context *context, const char *bundle,
+		       const char *file, struct hoy_error *err)
+{
+	const struct config_report report = report_of(context);
+	autoclose int directory = -1, fd = -1;
+	const char *name = file ? file : "config.json";
+
+	directory = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return fail(err, errno, "open the bundle %s", bundle);
+	/* --config is the caller's path, relative to where he is. */
+	fd = openat(file ? AT_FDCWD : directory, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0) {
+		fail(err, errno, "open %s%s%s", file ? "" : bundle, file ? "" : "/", name);
+		return err->code == ENOENT && !file ?
+			       fail_hint(err, "a bundle has its config.json at the top; `hoy spec` "
+					      "writes one") :
+			       -1;
+	}
+	return config_read(fd, name, &input->arena, &report, &input->config, err);
+}
+
+/* A bind of a file needs a file as its target: only the host's side can tell. */
+static struct plan_source_facts *probe_sources(struct input *input, const char *bundle)
+{
+	const struct config *config = input->config;
+	struct plan_source_facts *facts;
+	struct stat st;
+
+	facts = arena_array(&input->arena, struct plan_source_facts, config->mounts.len + 1);
+	for (size_t i = 0; facts && i < config->mounts.len; i++) {
+		const char *source =
+			plan_bind_source(&input->arena, &config->mounts.items[i], bundle);
+
+		if (!source || stat(source, &st) < 0)
+			continue;
+		facts[i].exists = true;
+		facts[i].is_directory = S_ISDIR(st.st_mode);
+	}
+	return facts;
+}
+
+int input_filter(struct input *input, const struct config *config, const struct log *log,
+		 int state_root, struct plan_seccomp *ret, struct hoy_error *err)
+{
+	struct seccomp_options options = { .log = log };
+	autoclose int cache = -1;
+
+	if (!config->linux || !config->linux->seccomp)
+		return 0;
+	cache = state_root >= 0 ? seccomp_cache_open(state_root) : -1;
+	options.cache = cache;
+	return seccomp_compile(config->linux->seccomp, &options, &input->arena, ret, err);
+}
+
+int input_warnings(const struct plan *plan, const struct log *log, bool strict,
+		   struct hoy_error *err)
+{
+	for (size_t i = 0; i < plan->warnings_len; i++) {
+		const struct plan_warning *warning = &plan->warnings[i];
+
+		if (strict)
+			return fail_at(err, warning->at, 0, "%s", warning->text);
+		log_event_at(log, HOY_LOG_WARNING, warning->at, 0, "%s", warning->text);
+	}
+	return 0;
+}
+
+static int make_plan(struct input *input, const struct hoy_context *context, const char *id,
+		     const char *bundle, const struct hoy_create_options *options,
+		     const struct plan_seccomp *filter, struct hoy_error *err)
+{
+	struct plan_options plan_options = {
+		.id = id,
+		.bundle = bundle,
+		.cgroup_manager = context->cgroup_manager,
+		.no_pivot = options->no_pivot,
+		.no_new_keyring = options->no_new_keyring,
+		.preserve_fds = options->preserve_fds,
+		.listen_fds = options->listen_fds,
+	};
+	struct plan_source_facts *sources = probe_sources(input, bundle);
+	const struct plan_input plan_input = {
+		.config = input->config,
+		.options = &plan_options,
+		.host = &input->host,
+		.sources = sources,
+		.filter = filter,
+	};
+
+	if (!sources)
+		return fail(err, ENOMEM, "plan the container");
+	if (host_probe(&input->host, err) < 0)
+		return -1;
+	if (context->rootless == HOY_YES)
+		input->host.privileged = false;
+	return plan_build(&input->arena, &plan_input, &input->plan, err);
+}
+
+int input_read(struct input *input, const struct hoy_context *context, const char *id,
+	       const struct hoy_create_options *options, int state_root, struct hoy_error *err)
+{
+	const struct log log = { context->log, context->log_data, context->log_level };
+	struct plan_seccomp filter = { 0 };
+	char *bundle = bundle_path(input, options->bundle, err);
+
+	if (!bundle || read_config(input, context, bundle, options->config_file, err) < 0)
+		return -1;
+	if (input_filter(input, input->config, &log, state_root, &filter, err) < 0 ||
+	    make_plan(input, context, id, bundle, options, &filter, err) < 0 ||
+	    input_warnings(input->plan, &log, context->strict, err) < 0) {
+		config_locate(input->config, err);
+		return -1;
+	}
+	return 0;
+}
+
+void input_done(struct input *input)
+{
+	arena_done(&input->arena);
+	*input = INPUT_NONE;
+}

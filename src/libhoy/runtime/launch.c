@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Clones init and answers it. Runs in the runtime. Nothing that init sends is trusted: lengths and
+ * types are checked, and every wait also watches init's pidfd, so that no death is waited for.
+ * Must not know the order of set-up, and must not touch the caller's process.
+ */
+#include "runtime/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/nsfs.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "runtime/hooks.h"
+#include "runtime/listener.h"
+#include "sys/cleanup.h"
+#include "sys/compat.h"
+#include "sys/error.h"
+#include "sys/fd.h"
+#include "sys/file.h"
+#include "sys/message.h"
+#include "sys/path.h"
+#include "sys/process.h"
+
+/* How long init may be silent while it does nothing that the configuration can draw out. */
+#define SILENCE_MS	(60 * 1000)
+#define PROC_ROOT_INODE 1
+
+int launch_open_procfs(struct hoy_error *err)
+{
+	autoclose int fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fail(err, errno, "open /proc");
+	if (path_fs_type(fd) != PROC_SUPER_MAGIC || st.st_ino != PROC_ROOT_INODE)
+		return fail(err, 0, "/proc is not the root of a procfs");
+	return take_fd(&fd);
+}
+
+static int open_joins(struct launch *launch, struct arena *arena, struct hoy_error *err)
+{
+	const struct plan_namespaces *namespaces = &launch->plan->namespaces;
+	struct launch_fds *fds = &launch->fds;
+
+	if (!namespaces->joins_len)
+		return 0;
+	fds->joins = arena_array(arena, struct launch_join, namespaces->joins_len);
+	if (!fds->joins)
+		return fail(err, ENOMEM, "prepare the namespaces");
+	for (size_t i = 0; i < namespaces->joins_len; i++) {
+		const struct plan_join *join = &namespaces->joins[i];
+		int fd = open(join->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+		if (fd < 0)
+			return fail_at(err, join->at, errno, "open %s", join->path);
+		fds->joins[fds->joins_len++] = (struct launch_join){ .fd = fd,
+								     .types = join->type,
+								     .at = join->at };
+		/* setns(2) would name no reason: a wrong kind of file is told apart here. */
+		if ((uint64_t)ioctl(fd, NS_GET_NSTYPE) != join->type)
+			return fail_at(err, join->at, EINVAL, "%s is not a namespace of this type",
+				       join->path);
+	}
+	return 0;
+}
+
+static int *places(struct arena *arena, size_t count)
+{
+	int *fds = arena_array(arena, int, count + 1);
+
+	for (size_t i = 0; fds && i <= count; i++)
+		fds[i] = -1;
+	return fds;
+}
+
+int launch_prepare(struct launch *launch, struct arena *arena, struct hoy_error *err)
+{
+	struct launch_fds *fds = &launch->fds;
+	int pair[2], r;
+
+	fds->sources = places(arena, launch->plan->sources_len);
+	fds->mounts = places(arena, launch->plan->mounts_len);
+	if (!fds->sources || !fds->mounts)
+		return fail(err, ENOMEM, "prepare the launch");
+	r = message_pair(pair);
+	if (r < 0)
+		return fail(err, r, "make the socket to init");
+	launch->socket = pair[0];
+	fds->runtime_socket = pair[0];
+	fds->socket = pair[1];
+	launch->procfs = launch_open_procfs(err);
+	if (launch->procfs < 0)
+		return -1;
+	fds->procfs = launch->procfs;
+	if (open_joins(launch, arena, err) < 0)
+		return -1;
+	return listener_connect(launch, arena, err);
+}
+
+/* ---- the clone ---- */
+
+/* Written by us, while init is still ours to write to (trap 5). Spec: config.md (oomScoreAdj). */
+static int write_oom_score(struct launch *launch, struct hoy_error *err)
+{
+	const struct plan_process *process = &launch->plan->process;
+	char name[64], value[16];
+	int r;
+
+	if (!process->set_oom_score_adj)
+		return 0;
+	format_text(name, sizeof(name), "%d/oom_score_adj", (int)launch->pid);
+	format_text(value, sizeof(value), "%d", process->oom_score_adj);
+	r = file_write_text(launch->procfs, name, value);
+	if (r == 0 || ((r == -EPERM || r == -EACCES) && process->oom_score_adj_optional))
+		return 0;
+	fail_at(err, "process.oomScoreAdj", r, "set oom_score_adj to %s", value);
+	return r == -EACCES || r == -EPERM
+		       ? fail_hint(err, "lowering it below the caller's own needs CAP_SYS_RESOURCE")
+		       : -1;
+}
+
+static int cloned(struct launch *launch, struct hoy_error *err)
+{
+	if (launch->on_cloned && launch->on_cloned(launch, launch->data, err) < 0)
+		return -1;
+	return write_oom_score(launch, err);
+}
+
+static int explain_clone(const struct launch *launch, int code, struct hoy_error *err)
+{
+	fail(err, code, "clone init");
+	if (code == -EUSERS || code == -ENOSPC)
+		return fail_hint(err, "a limit in /proc/sys/user/max_*_namespaces is reached");
+	if (code == -EPERM && (launch->plan->namespaces.create & CLONE_NEWUSER))
+		return fail_hint(err, "user namespaces may be switched off for this user "
+				      "(kernel.apparmor_restrict_unprivileged_userns, "
+				      "kernel.unprivileged_userns_clone)");
+	if (code == -EBUSY)
+		return fail_hint(err, "the cgroup has controllers enabled for its children: "
+				      "processes can only live in its leaves");
+	return -1;
+}
+
+int launch_clone(struct launch *launch, struct hoy_error *err)
+{
+	const struct plan_namespaces *namespaces = &launch->plan->namespaces;
+	struct launch_fds *fds = &launch->fds;
+	pid_t pid;
+
+	if (namespaces->bootstrap) {
+		pid = process_clone(0, -1, SIGCHLD, &launch->pidfd);
+		if (pid == 0)
+			bootstrap_main(launch->plan, fds);
+	} else {
+		uint64_t flags = namespaces->create;
+
+		if (launch->plan->cgroup.unshare_late)
+			flags &= ~(uint64_t)CLONE_NEWCGROUP;
+		pid = process_clone(flags, fds->cgroup, SIGCHLD, &launch->pidfd);
+		if (pid == 0)
+			init_main(launch->plan, fds);
+	}
+	if (pid < 0)
+		return explain_clone(launch, pid, err);
+	/* Only init holds its end now, so that its death is end of file. */
+	(void)close(fds->socket);
+	fds->socket = -1;
+	launch->pid = pid;
+	return namespaces->bootstrap ? 0 : cloned(launch, err);
+}
+
+/* ---- answers ---- */
+
+static int answer(struct launch *launch, struct hoy_error *err)
+{
+	struct message message = { .type = ANSWER_DONE, .pid = launch->pid };
+	int r = message_send(launch->socket, &message, MESSAGE_SHORT, NULL, 0);
+
+	return r < 0 ? fail(err, r, "answer init") : 0;
+}
+
+/* Bootstrap has done its work: from now on pid and pidfd are init's. */
+static int adopt_init(struct launch *launch, const struct message *message, int *pidfd,
+		      struct hoy_error *err)
+{
+	if (!launch->plan->namespaces.bootstrap || *pidfd < 0 || message->pid <= 0)
+		return fail(err, 0, "bootstrap sent an unexpected message");
+	(void)process_wait(launch->pidfd, clock_ms() + SILENCE_MS, NULL);
+	(void)close(launch->pidfd);
+	launch->pidfd = take_fd(pidfd);
+	launch->pid = message->pid;
+	return cloned(launch, err);
+}
+
+static int adopt_cgroup(struct launch *launch, struct hoy_error *err)
+{
+	const struct cgroup_driver *driver = cgroup_driver_of(&launch->plan->cgroup);
+
+	if (driver && driver->adopt &&
+	    driver->adopt(&launch->plan->cgroup, launch->pid, launch->cgroup, err) < 0)
+		return -1;
+	return answer(launch, err);
+}
+
+static int run_runtime_hooks(struct launch *launch, struct hoy_error *err)
+{
+	const struct plan_hooks *hooks = launch->plan->hooks;
+
+	launch->hooks_ran = true;
+	if (hooks_run(&hooks[PLAN_PRESTART], "prestart", launch->pid, launch->log, err) < 0 ||
+	    hooks_run(&hooks[PLAN_CREATE_RUNTIME], "createRuntime", launch->pid, launch->log, err) <
+		    0)
+		return -1;
+	return answer(launch, err);
+}
+
+/* Only the runtime may raise a hard limit of a process in a user namespace (trap 27). */
+static int set_rlimits(const struct launch *launch, struct hoy_error *err)
+{
+	const struct plan *plan = launch->plan;
+
+	if (!((plan->namespaces.create | plan->namespaces.joined) & CLONE_NEWUSER))
+		return 0; /* init has done it */
+	for (size_t i = 0; i < plan->process.rlimits_len; i++) {
+		const struct plan_rlimit *limit = &plan->process.rlimits[i];
+		uint64_t value[2] = { limit->soft, limit->hard };
+
+		if (syscall(SYS_prlimit64, launch->pid, limit->type, value, NULL) < 0)
+			return fail_at(err, limit->at, errno, "set the limit to %llu:%llu",
+				       (unsigned long long)limit->soft,
+				       (unsigned long long)limit->hard);
+	}
+	return 0;
+}
+
+static int commit(struct launch *launch, struct hoy_error *err)
+{
+	if (set_rlimits(launch, err) < 0)
+		return -1;
+	if (launch->on_created && launch->on_created(launch, launch->data, err) < 0)
+		return -1;
+	return answer(launch, err);
+}
+
+static void take_terminal(struct launch *launch, int *fd)
+{
+	if (launch->terminal < 0)
+		launch->terminal = take_fd(fd);
+}
+
+static void log_warning_of(const struct launch *launch, struct hoy_error *warning)
+{
+	warning->at[sizeof(warning->at) - 1] = '\0';
+	warning->text[sizeof(warning->text) - 1] = '\0';
+	log_event_at(launch->log, HOY_LOG_WARNING, warning->at, warning->code, "%s", warning->text);
+}
+
+/* ---- serving ---- */
+
+/* @returns whether this process is still the one that set-up needs (else it has failed) */
+static int explain_death(struct launch *launch, struct hoy_error *err)
+{
+	int status = 0;
+	int r = process_wait(launch->pidfd, clock_ms() + SILENCE_MS, &status);
+
+	if (launch->cgroup && cgroup_oom_kills(launch->cgroup) > 0) {
+		fail_at(err, "linux.resources.memory.limit", 0,
+			"init was killed for lack of memory while the container was set up");
+		return fail_hint(err, "the memory limit is too small for the set-up");
+	}
+	if (r > 0 && status > 128)
+		return fail(err, 0, "init was killed by signal %d during set-up", status - 128);
+	return fail(err, 0, "init ended with status %d during set-up", status);
+}
+
+/* Init's last words: it is about to exit. */
+static int take_error(struct launch *launch, struct message *message, size_t len,
+		      struct hoy_error *err)
+{
+	if (len != sizeof(*message))
+		return fail(err, 0, "init sent a malformed error");
+	*err = message->error;
+	err->at[sizeof(err->at) - 1] = '\0';
+	err->text[sizeof(err->text) - 1] = '\0';
+	err->hint[sizeof(err->hint) - 1] = '\0';
+	(void)process_wait(launch->pidfd, clock_ms() + SILENCE_MS, NULL);
+	return -1;
+}
+
+static int handle(struct launch *launch, struct message *message, size_t len, int *fd,
+		  struct hoy_error *err)
+{
+	switch (message->type) {
+	case NOTE_CLONED:
+		return adopt_init(launch, message, fd, err);
+	case REQUEST_ID_MAPS:
+		return launch_write_maps(launch, err) < 0 ? -1 : answer(launch, err);
+	case REQUEST_CGROUP:
+		return adopt_cgroup(launch, err);
+	case REQUEST_RUNTIME_HOOKS:
+		return run_runtime_hooks(launch, err);
+	case NOTE_TERMINAL:
+		take_terminal(launch, fd);
+		return 0;
+	case NOTE_WARNING:
+		if (len == sizeof(*message))
+			log_warning_of(launch, &message->error);
+		return 0;
+	case REQUEST_CREATED:
+		return commit(launch, err);
+	case NOTE_COMMITTED:
+	case NOTE_EXECING:
+		return 0;
+	case NOTE_ERROR:
+		return take_error(launch, message, len, err);
+	default:
+		return fail(err, 0, "init sent an unknown message");
+	}
+}
+
+/* Whether some hook of init's own may take as long as it likes. */
+static int64_t deadline(const struct launch *launch)
+{
+	const struct plan_hooks *hooks = &launch->plan->hooks[PLAN_CREATE_CONTAINER];
+	int64_t end = clock_ms() + SILENCE_MS;
+
+	for (size_t i = 0; i < hooks->len; i++) {
+		if (hooks->items[i].timeout_ms < 0)
+			return -1;
+		end += hooks->items[i].timeout_ms;
+	}
+	return end;
+}
+
+/* @returns the message's type, 0 at end of file, -1 on failure */
+static int serve_one(struct launch *launch, struct hoy_error *err)
+{
+	int fds[MESSAGE_FDS_MAX] = { -1, -1, -1, -1 };
+	struct message message;
+	size_t fds_len = 0;
+	ssize_t len;
+	int r;
+
+	len = message_receive(launch->socket, &message, sizeof(message), fds, &fds_len,
+			      deadline(launch));
+	if (len == -EPIPE || len == -ECONNRESET)
+		return 0;
+	if (len == -ETIMEDOUT)
+		return fail(err, ETIMEDOUT, "init does not get on with the set-up");
+	if (len < 0)
+		return fail(err, (int)len, "hear from init");
+	if ((size_t)len != sizeof(message) && (size_t)len != MESSAGE_SHORT)
+		r = fail(err, 0, "init sent a message of %zd bytes", len);
+	else
+		r = handle(launch, &message, (size_t)len, &fds[0], err);
+	for (size_t i = 0; i < MESSAGE_FDS_MAX; i++)
+		if (fds[i] >= 0)
+			(void)close(fds[i]);
+	return r < 0 ? -1 : (int)message.type;
+}
+
+int launch_serve(struct launch *launch, struct hoy_error *err)
+{
+	const bool has_gate = launch->fds.go >= 0;
+	bool execing = false;
+
+	for (;;) {
+		int type = serve_one(launch, err);
+
+		if (type < 0)
+			return -1;
+		if (type == 0)
+			return execing ? 0 : explain_death(launch, err);
+		if (type == NOTE_COMMITTED && has_gate)
+			return 0;
+		if (type == NOTE_EXECING)
+			execing = true;
+	}
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+}
+
+void launch_done(struct launch *launch)
+{
+	struct launch_fds *fds = &launch->fds;
+
+	if (launch->pid > 0 && launch->pidfd >= 0)
+		process_kill_and_reap(launch->pidfd);
+	close_fd(&launch->pidfd);
+	close_fd(&launch->socket);
+	close_fd(&launch->procfs);
+	close_fd(&launch->terminal);
+	close_fd(&fds->socket);
+	close_fd(&fds->go);
+	close_fd(&fds->result);
+	close_fd(&fds->listener);
+	close_fd(&fds->exec_root);
+	for (size_t i = 0; i < fds->joins_len; i++)
+		close_fd(&fds->joins[i].fd);
+}

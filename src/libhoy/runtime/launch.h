@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The runtime's side of making a process in a container: clones init (or bootstrap), answers what
+ * init asks, and knows nothing of the order of set-up. create and exec use it alike.
+ */
+#ifndef HOY_RUNTIME_LAUNCH_H
+#define HOY_RUNTIME_LAUNCH_H
+
+#include <sys/types.h>
+
+#include <hoy/error.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "cgroup/driver.h"
+#include "init/init.h"
+#include "plan/plan.h"
+
+struct launch {
+	const struct plan *plan;
+	const struct log *log;
+	/** What init gets; the caller sets lock, go, result, exec_root, joins, root identity. */
+	struct launch_fds fds;
+	/** Our end of the socket. */
+	int socket;
+	/** Our own /proc, verified. */
+	int procfs;
+	pid_t pid;
+	int pidfd;
+	/** The terminal's master once init has sent it. */
+	int terminal;
+	/** For cgroup drivers that adopt, and to see whether init was killed for lack of memory. */
+	struct cgroup *cgroup;
+	/** A createContainer or earlier hook has been run: poststop is due if create fails. */
+	bool hooks_ran;
+	/** Called when init is known (pid, pidfd), before it may pass any barrier. */
+	int (*on_cloned)(struct launch *launch, void *data, struct hoy_error *err);
+	/** Called when init is set up, just before it is told to outlive us. */
+	int (*on_created)(struct launch *launch, void *data, struct hoy_error *err);
+	void *data;
+};
+
+#define LAUNCH_FDS_NONE                             \
+	((struct launch_fds){ .socket = -1,         \
+			      .runtime_socket = -1, \
+			      .lock = -1,           \
+			      .go = -1,             \
+			      .result = -1,         \
+			      .cgroup = -1,         \
+			      .procfs = -1,         \
+			      .exec_root = -1,      \
+			      .listener = -1 })
+#define LAUNCH_NONE       \
+	((struct launch){ \
+		.fds = LAUNCH_FDS_NONE, .socket = -1, .procfs = -1, .pidfd = -1, .terminal = -1 })
+
+/** Opens what init will need: the socket pair, /proc, namespaces by path, the seccomp agent. */
+int launch_prepare(struct launch *launch, struct arena *arena, struct hoy_error *err);
+
+/** Clones init. @returns 0 with pid and pidfd set */
+int launch_clone(struct launch *launch, struct hoy_error *err);
+
+/**
+ * Serves init until it has been committed; for `exec` (no gate) until its program has been
+ * executed. On failure err is what init or the runtime saw first, or why init died.
+ */
+int launch_serve(struct launch *launch, struct hoy_error *err);
+
+/** Kills and reaps init unless it was given away; closes everything. */
+void launch_done(struct launch *launch);
+
+/** Writes id maps: maps.c. */
+int launch_write_maps(struct launch *launch, struct hoy_error *err);
+
+/** Opens /proc and makes sure that it is the root of a procfs. @returns a descriptor or -1 */
+int launch_open_procfs(struct hoy_error *err);
+
+#endif

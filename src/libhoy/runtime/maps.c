@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writes the id maps of a new user namespace for init: by ourselves where we may, else by the
+ * setuid helpers newuidmap and newgidmap. Runs in the runtime. The helpers are started before
+ * anything of the image could be found in their place, by absolute path on the host.
+ * Spec: config-linux.md#user-namespace-mappings; user_namespaces(7).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/string.h"
+#include "runtime/launch.h"
+#include "sys/cleanup.h"
+#include "sys/error.h"
+#include "sys/fd.h"
+#include "sys/file.h"
+#include "sys/process.h"
+
+#define HELPER_MS 10000
+/* Words of one helper call: itself, the pid, three for each mapping, the end. */
+#define HELPER_WORDS(mappings) (3 + 3 * (mappings))
+
+static int write_map(const struct launch *launch, const char *file, const char *at,
+		     const struct plan_id_map *maps, size_t len, struct hoy_error *err)
+{
+	autotext struct text text = { 0 };
+	char name[64];
+	int r;
+
+	for (size_t i = 0; i < len; i++)
+		text_add_format(&text, "%u %u %u\n", maps[i].container_id, maps[i].host_id,
+				maps[i].size);
+	if (text.failed)
+		return fail_at(err, at, ENOMEM, "compose the map");
+	format_text(name, sizeof(name), "%d/%s", (int)launch->pid, file);
+	r = file_write(launch->procfs, name, text.bytes, text.len);
+	if (r < 0)
+		return fail_at(err, at, r, "write %s", file);
+	return 0;
+}
+
+static int deny_setgroups(const struct launch *launch, struct hoy_error *err)
+{
+	char name[64];
+	int r;
+
+	format_text(name, sizeof(name), "%d/setgroups", (int)launch->pid);
+	r = file_write_text(launch->procfs, name, "deny");
+	return r < 0 ? fail_at(err, "linux.gidMappings", r, "deny setgroups") : 0;
+}
+
+/* ---- newuidmap(1), newgidmap(1) ---- */
+
+static const char *find_helper(const char *const paths[2])
+{
+	struct stat st;
+
+	for (int i = 0; i < 2; i++)
+		if (stat(paths[i], &st) == 0 && S_ISREG(st.st_mode))
+			return paths[i];
+	return NULL;
+}
+
+static int fail_helper(const char *path, const char *at, int status, struct hoy_error *err)
+{
+	struct stat st;
+
+	fail_at(err, at, 0, "%s ended with status %d", path, status);
+	if (stat(path, &st) == 0 && !(st.st_mode & S_ISUID))
+		return fail_hint(err, "%s has lost its setuid bit (or file capabilities)", path);
+	return fail_hint(err,
+			 "/etc/subuid and /etc/subgid must give this user every id of the map");
+}
+
+static int run_helper(const char *path, char **words, const char *at, struct hoy_error *err)
+{
+	char *environment[] = { NULL };
+	autoclose int pidfd = -1;
+	int status = 0, r;
+	pid_t pid;
+
+	pid = process_clone(0, -1, SIGCHLD, &pidfd);
+	if (pid < 0)
+		return fail_at(err, at, pid, "start %s", path);
+	if (pid == 0) {
+		(void)execve(path, words, environment);
+		_exit(127);
+	}
+	r = process_wait(pidfd, clock_ms() + HELPER_MS, &status);
+	if (r <= 0) {
+		process_kill_and_reap(pidfd);
+		return fail_at(err, at, r < 0 ? r : ETIMEDOUT, "wait for %s", path);
+	}
+	return status == 0 ? 0 : fail_helper(path, at, status, err);
+}
+
+static int map_by_helper(const struct launch *launch, const char *const paths[2], const char *at,
+			 const struct plan_id_map *maps, size_t len, struct hoy_error *err)
+{
+	const char *path = find_helper(paths);
+	struct arena arena = { 0 };
+	char **words;
+	int r;
+
+	if (!path) {
+		fail_at(err, at, ENOENT, "find %s", paths[0]);
+		return fail_hint(err,
+				 "a map of more than one id needs the helpers of package uidmap "
+				 "(shadow-utils)");
+	}
+	words = arena_array(&arena, char *, HELPER_WORDS(len));
+	if (!words)
+		return fail_at(err, at, ENOMEM, "call %s", path);
+	words[0] = arena_strdup(&arena, path);
+	words[1] = arena_format(&arena, "%d", (int)launch->pid);
+	for (size_t i = 0; i < len; i++) {
+		words[2 + 3 * i] = arena_format(&arena, "%u", maps[i].container_id);
+		words[3 + 3 * i] = arena_format(&arena, "%u", maps[i].host_id);
+		words[4 + 3 * i] = arena_format(&arena, "%u", maps[i].size);
+	}
+	r = arena.failed ? fail_at(err, at, ENOMEM, "call %s", path)
+			 : run_helper(path, words, at, err);
+	arena_done(&arena);
+	return r;
+}
+
+int launch_write_maps(struct launch *launch, struct hoy_error *err)
+{
+	static const char *const uid_helper[2] = { "/usr/bin/newuidmap", "/bin/newuidmap" };
+	static const char *const gid_helper[2] = { "/usr/bin/newgidmap", "/bin/newgidmap" };
+	const struct plan_namespaces *plan = &launch->plan->namespaces;
+
+	if (plan->helper_maps)
+		return map_by_helper(launch, uid_helper, "linux.uidMappings", plan->uid_maps,
+				     plan->uid_maps_len, err) < 0
+			       ? -1
+			       : map_by_helper(launch, gid_helper, "linux.gidMappings",
+					       plan->gid_maps, plan->gid_maps_len, err);
+	if (plan->deny_setgroups && deny_setgroups(launch, err) < 0)
+		return -1;
+	if (write_map(launch, "uid_map", "linux.uidMappings", plan->uid_maps, plan->uid_maps_len,
+		      err) < 0)
+		return -1;
+	return write_map(launch, "gid_map", "linux.gidMappings", plan->gid_maps, plan->gid_maps_len,
+			 err);
+}

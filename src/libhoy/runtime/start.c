@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * start: opens the gate of a created container and tells the true result of execve. Runs in the
+ * runtime. Watches init's pidfd at every wait, so that it can never hang on a dead init.
+ * Spec: runtime.md#start, #lifecycle (steps 6 to 9).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include <hoy/container.h>
+#include <hoy/state.h>
+
+#include "protocol.h"
+#include "runtime/context.h"
+#include "runtime/destroy.h"
+#include "runtime/hooks.h"
+#include "sys/cleanup.h"
+#include "sys/error.h"
+#include "sys/fd.h"
+#include "sys/file.h"
+
+/* How long startContainer hooks and what follows may take without a word, in milliseconds. */
+#define INIT_MS (10 * 60 * 1000)
+
+struct gate {
+	int go, result, pidfd;
+};
+
+static int send_go(const struct gate *gate, struct hoy_error *err)
+{
+	struct gate_message message = { .type = GATE_GO };
+
+	if (write(gate->go, &message, GATE_SHORT) != (ssize_t)GATE_SHORT)
+		return fail(err, errno, "open the start gate");
+	return 0;
+}
+
+/* @returns 1 with a message, 0 at end of file (init let go of the gate or ended), -1 */
+static int receive(const struct gate *gate, struct gate_message *message, struct hoy_error *err)
+{
+	struct pollfd fds[2] = {
+		{ .fd = gate->result, .events = POLLIN },
+		{ .fd = gate->pidfd, .events = POLLIN },
+	};
+	ssize_t len;
+	int r;
+
+	do
+		r = poll(fds, 2, INIT_MS);
+	while (r < 0 && errno == EINTR);
+	if (r <= 0)
+		return fail(err, r < 0 ? errno : ETIMEDOUT, "wait for init");
+	/* What init said before it ended is still in the pipe. */
+	len = read(gate->result, message, sizeof(*message));
+	if (len < 0 && errno == EAGAIN && !(fds[1].revents & POLLIN))
+		return receive(gate, message, err);
+	if (len == 0 || (len < 0 && errno == EAGAIN))
+		return 0;
+	if (len < (ssize_t)GATE_SHORT)
+		return fail(err, len < 0 ? errno : 0, "hear from init");
+	if (message->type == GATE_ERROR && len != (ssize_t)sizeof(*message))
+		return fail(err, 0, "init sent a malformed error");
+	return 1;
+}
+
+static int write_late_limits(const struct container *container, struct hoy_error *err)
+{
+	const struct state_record *record = container->record;
+	struct cgroup cgroup = CGROUP_NONE;
+	int r;
+
+	container_open_cgroup(record, &cgroup);
+	if (cgroup.fd < 0)
+		return fail(err, ENOENT, "open the container's cgroup %s", record->cgroup);
+	r = cgroup_write_all(cgroup.fd, record->late_writes, record->late_writes_len, true, err);
+	cgroup_done(&cgroup);
+	return r;
+}
+
+static int take_error(const struct gate_message *message, struct hoy_error *err)
+{
+	*err = message->error;
+	err->at[sizeof(err->at) - 1] = '\0';
+	err->text[sizeof(err->text) - 1] = '\0';
+	err->hint[sizeof(err->hint) - 1] = '\0';
+	return -1;
+}
+
+/*
+ * End of file before EXECING means that init died. After it, it means that execve has closed the
+ * gate, unless init is still called init and on its way out: then the filter has killed it.
+ */
+static int end_of_gate(const struct container *container, bool execing, struct hoy_error *err)
+{
+	autoclose int procfs = -1;
+
+	if (!execing)
+		return fail(err, 0, "init ended before it could start the process");
+	procfs = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (file_process_is_exiting(procfs, container->record->pid, INIT_NAME) <= 0)
+		return 0;
+	return fail_at(err, "linux.seccomp", 0,
+		       "init was killed at execve; a filter that forbids execve does that (SIGSYS)");
+}
+
+static int run_gate(const struct container *container, const struct gate *gate,
+		    struct hoy_error *err)
+{
+	bool execing = false;
+
+	if (send_go(gate, err) < 0)
+		return -1;
+	for (;;) {
+		struct gate_message message;
+		int r = receive(gate, &message, err);
+
+		if (r < 0)
+			return -1;
+		if (r == 0)
+			return end_of_gate(container, execing, err);
+		if (message.type == GATE_ERROR)
+			return take_error(&message, err);
+		if (message.type == GATE_LIMITS &&
+		    (write_late_limits(container, err) < 0 || send_go(gate, err) < 0))
+			return -1;
+		if (message.type == GATE_EXECING)
+			execing = true;
+	}
+}
+
+static int check_startable(const struct container *container, struct gate *gate,
+			   struct hoy_error *err)
+{
+	const char *id = container->record->id;
+	enum hoy_status status;
+	int r;
+
+	if (container_status(container, &status, &gate->pidfd, err) < 0)
+		return -1;
+	if (status != HOY_CREATED)
+		return fail(err, 0, "container %s cannot be started: it is %s, not created", id,
+			    hoy_status_name(status));
+	if (!container->record->has_process)
+		return fail_at(err, "process", 0, "container %s has no process to start", id);
+	r = gate_open_start(&container->dir, &gate->go, &gate->result);
+	if (r < 0)
+		return fail(err, r, "open the start gate of %s", id);
+	return 0;
+}
+
+static int start(struct container *container, const struct log *log, bool *ret_destroy,
+		 struct hoy_error *err)
+{
+	struct gate gate = { -1, -1, -1 };
+	int r = check_startable(container, &gate, err);
+
+	if (r == 0) {
+		*ret_destroy = true;
+		r = run_gate(container, &gate, err);
+	}
+	if (r == 0) {
+		container->record->phase = STATE_PHASE_STARTED;
+		r = state_write(&container->dir, container->record, err);
+	}
+	if (r == 0)
+		r = hooks_run(&container->record->poststart, "poststart", container->record->pid,
+			      log, err);
+	cleanup_close(&gate.go);
+	cleanup_close(&gate.result);
+	cleanup_close(&gate.pidfd);
+	return r;
+}
+
+int hoy_start(const struct hoy_context *context, const char *id, struct hoy_error *err)
+{
+	const struct log log = context_log(context);
+	struct container container = CONTAINER_NONE;
+	struct hoy_error second = { 0 };
+	bool destroy = false;
+	int r;
+
+	if (container_open_locked(context, id, &container, err) < 0)
+		return -1;
+	r = start(&container, &log, &destroy, err);
+	/* A failed start ends the container, hooks and all (runtime.md#lifecycle). */
+	if (r < 0 && destroy &&
+	    destroy_container(&container.dir, container.record, &log, &second) < 0)
+		log_event(&log, HOY_LOG_WARNING, "clean up: %s", second.text);
+	container_done(&container);
+	return r < 0 ? -1 : 0;
+}
