@@ -30,9 +30,6 @@ enum {
 	MINOR = BPF_REG_5,
 };
 
-/* What a matching rule does takes this many instructions. */
-#define ACTION_INSNS 4
-
 #define RESOURCES_DEVICES "linux.resources.devices"
 
 #define ACCESS_ALL (BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE)
@@ -102,14 +99,19 @@ static bool is_about_nothing(const struct plan_device_rule *rule)
 	return rule->major > UINT32_MAX || rule->minor > UINT32_MAX;
 }
 
+static size_t compile_verdict(bool allow, struct bpf_insn *insns)
+{
+	insns[0] = alu(BPF_MOV, VERDICT, allow);
+	insns[1] = leave();
+	return 2;
+}
+
 /* Takes the allowed bits off those asked for; allows if none is left. */
 static size_t compile_allow(int access, struct bpf_insn *insns)
 {
 	insns[0] = alu(BPF_AND, ACCESS, ~access);
 	insns[1] = jump(BPF_JNE, ACCESS, 0, 2);
-	insns[2] = alu(BPF_MOV, VERDICT, 1);
-	insns[3] = leave();
-	return ACTION_INSNS;
+	return 2 + compile_verdict(true, insns + 2);
 }
 
 /* Denies if one of the bits is asked for and still undecided. */
@@ -117,35 +119,43 @@ static size_t compile_deny(int access, struct bpf_insn *insns)
 {
 	insns[0] = jump(BPF_JSET, ACCESS, access, 1);
 	insns[1] = skip(2);
-	insns[2] = alu(BPF_MOV, VERDICT, 0);
-	insns[3] = leave();
-	return ACTION_INSNS;
+	return 2 + compile_verdict(false, insns + 2);
+}
+
+/*
+ * A rule about all bits decides all that are left, and some always are. Apart from being shorter
+ * this spares the verifier the states of ACCESS, which would multiply by the rules.
+ */
+static size_t compile_action(const struct plan_device_rule *rule, struct bpf_insn *insns)
+{
+	int access = (int)(rule->access & ACCESS_ALL);
+
+	if (access == ACCESS_ALL)
+		return compile_verdict(rule->allow, insns);
+	return rule->allow ? compile_allow(access, insns) : compile_deny(access, insns);
 }
 
 static size_t compile_rule(const struct plan_device_rule *rule, struct bpf_insn *insns)
 {
 	int type = rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR;
-	size_t conditions = (rule->type != 'a') + (rule->major >= 0) + (rule->minor >= 0);
-	size_t end = conditions + ACTION_INSNS, len = 0;
+	size_t conditions = 0, end;
 
-	if (rule->type != 'a') {
-		insns[len] = jump(BPF_JNE, TYPE, type, end - len - 1);
-		len++;
-	}
-	if (rule->major >= 0) {
-		insns[len] = jump(BPF_JNE, MAJOR, (int)rule->major, end - len - 1);
-		len++;
-	}
-	if (rule->minor >= 0) {
-		insns[len] = jump(BPF_JNE, MINOR, (int)rule->minor, end - len - 1);
-		len++;
-	}
-	if (rule->allow)
-		return len + compile_allow((int)(rule->access & ACCESS_ALL), insns + len);
-	return len + compile_deny((int)(rule->access & ACCESS_ALL), insns + len);
+	if (rule->type != 'a')
+		insns[conditions++] = jump(BPF_JNE, TYPE, type, 0);
+	if (rule->major >= 0)
+		insns[conditions++] = jump(BPF_JNE, MAJOR, (int)rule->major, 0);
+	if (rule->minor >= 0)
+		insns[conditions++] = jump(BPF_JNE, MINOR, (int)rule->minor, 0);
+	end = conditions + compile_action(rule, insns + conditions);
+	for (size_t i = 0; i < conditions; i++)
+		insns[i].off = (short)(end - i - 1);
+	return end;
 }
 
-/* Takes the access apart: its low 16 bits are the type of the device, the high ones the access. */
+/*
+ * Takes the access apart: its low 16 bits are the type of the device, the high ones the access.
+ * Asking for nothing (a mere look at the inode) is allowed.
+ */
 static size_t compile_prologue(struct bpf_insn *insns)
 {
 	insns[0] = load(ACCESS, offsetof(struct bpf_cgroup_dev_ctx, access_type));
@@ -154,36 +164,23 @@ static size_t compile_prologue(struct bpf_insn *insns)
 	insns[3] = copy(TYPE, ACCESS);
 	insns[4] = alu(BPF_AND, TYPE, 0xffff);
 	insns[5] = alu(BPF_RSH, ACCESS, 16);
-	return 6;
-}
-
-/* Allows if no bit is undecided. */
-static size_t compile_epilogue(struct bpf_insn *insns)
-{
-	insns[0] = alu(BPF_MOV, VERDICT, 1);
-	insns[1] = jump(BPF_JEQ, ACCESS, 0, 1);
-	insns[2] = alu(BPF_MOV, VERDICT, 0);
-	insns[3] = leave();
-	return 4;
+	insns[6] = alu(BPF_AND, ACCESS, ACCESS_ALL);
+	insns[7] = jump(BPF_JNE, ACCESS, 0, 2);
+	return 8 + compile_verdict(true, insns + 8);
 }
 
 size_t devices_compile(const struct plan_device_rule *rules, size_t len, struct bpf_insn *insns)
 {
 	size_t count = compile_prologue(insns);
-	bool allow = false;
 
 	/* The last match wins, so the last rule is asked first. */
 	while (len-- > 0) {
-		if (is_last_word(&rules[len])) {
-			allow = rules[len].allow;
-			break;
-		}
+		if (is_last_word(&rules[len]))
+			return count + compile_verdict(rules[len].allow, insns + count);
 		if (!is_about_nothing(&rules[len]))
 			count += compile_rule(&rules[len], insns + count);
 	}
-	if (allow)
-		insns[count++] = alu(BPF_MOV, ACCESS, 0);
-	return count + compile_epilogue(insns + count);
+	return count + compile_verdict(false, insns + count);
 }
 
 /* True if everything is allowed anyway, which needs no program. */

@@ -13,7 +13,7 @@
 
 /** Instructions that one rule takes at most, and those around all rules. */
 #define DEVICES_RULE_INSNS  7
-#define DEVICES_FRAME_INSNS 11
+#define DEVICES_FRAME_INSNS 12
 
 /**
  * Writes the program: each of the access bits asked for (mknod, read, write) is decided by the

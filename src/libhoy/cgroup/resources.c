@@ -48,15 +48,16 @@ static int fail_write(struct hoy_error *err, const struct plan_cgroup_write *wri
 int cgroup_write_all(int cgroup, const struct plan_cgroup_write *writes, size_t len, bool late,
 		     struct hoy_error *err)
 {
+	bool was_missing = false;
+
 	for (size_t i = 0; i < len; i++) {
 		int r;
 
-		if (writes[i].late != late)
+		if (writes[i].late != late || (writes[i].alternative && !was_missing))
 			continue;
 		r = file_write_text(cgroup, writes[i].file, writes[i].value);
-		if (r == -ENOENT && writes[i].optional)
-			continue;
-		if (r < 0)
+		was_missing = r == -ENOENT;
+		if (r < 0 && !(was_missing && writes[i].optional))
 			return fail_write(err, &writes[i], r);
 	}
 	return 0;
