@@ -79,9 +79,9 @@ static void print_fields(const struct object *object, const char *path)
 
 		(void)snprintf(child, sizeof(child), "%s%s%s%s", path, *path ? "." : "",
 			       field->name,
-			       field->type == FIELD_OBJECT_LIST ? "[]" :
-			       field->type == FIELD_OBJECT_MAP	? "{}" :
-								  "");
+			       field->type == FIELD_OBJECT_LIST	 ? "[]"
+			       : field->type == FIELD_OBJECT_MAP ? "{}"
+								 : "");
 		printf("%s%s\n", child, field->type == FIELD_IGNORED ? " ignored" : "");
 		if (field->object)
 			print_fields(field->object, child);

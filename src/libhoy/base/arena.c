@@ -17,7 +17,7 @@ struct arena_block {
 	alignas(max_align_t) unsigned char bytes[];
 };
 
-#define BLOCK_SIZE_FIRST (16UL << 10)
+#define BLOCK_SIZE_FIRST   (16UL << 10)
 #define BLOCK_SIZE_LARGEST (1UL << 20)
 
 static struct arena_block *block_new(size_t size)

@@ -28,7 +28,7 @@ char *arena_format(struct arena *arena, const char *format, ...)
 void arena_done(struct arena *arena);
 
 /** One of the type, zeroed. */
-#define arena_new(arena, type) ((type *)arena_alloc(arena, 1, sizeof(type)))
+#define arena_new(arena, type)		((type *)arena_alloc(arena, 1, sizeof(type)))
 #define arena_array(arena, type, count) ((type *)arena_alloc(arena, count, sizeof(type)))
 
 #endif

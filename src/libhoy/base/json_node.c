@@ -76,8 +76,7 @@ size_t json_path_item(char *path, size_t len, size_t index)
 {
 	char number[32];
 
-	return append(path, len, number,
-		      format_text(number, sizeof(number), "[%zu]", index));
+	return append(path, len, number, format_text(number, sizeof(number), "[%zu]", index));
 }
 
 size_t json_path_node(char *path, size_t len, const struct json_node *node)

@@ -306,8 +306,8 @@ static int compare_keys(const void *a, const void *b)
 /** The later one in the file of two nodes. */
 static const struct json_node *later(const struct json_node *a, const struct json_node *b)
 {
-	bool a_is_later = a->key_line != b->key_line ? a->key_line > b->key_line :
-						       a->key_column > b->key_column;
+	bool a_is_later = a->key_line != b->key_line ? a->key_line > b->key_line
+						     : a->key_column > b->key_column;
 
 	return a_is_later ? a : b;
 }
@@ -451,7 +451,11 @@ int json_read(const char *bytes, size_t len, struct arena *arena,
 	      const struct json_node **ret_document, struct hoy_error *err)
 {
 	struct reader reader = {
-		.bytes = bytes, .len = len, .arena = arena, .err = err, .line = 1,
+		.bytes = bytes,
+		.len = len,
+		.arena = arena,
+		.err = err,
+		.line = 1,
 	};
 	yajl_status status;
 

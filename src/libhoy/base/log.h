@@ -29,9 +29,9 @@ void log_event(const struct log *log, enum hoy_log_level level, const char *form
 void log_event_at(const struct log *log, enum hoy_log_level level, const char *at, int code,
 		  const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-#define log_error(log, ...) log_event(log, HOY_LOG_ERROR, __VA_ARGS__)
+#define log_error(log, ...)   log_event(log, HOY_LOG_ERROR, __VA_ARGS__)
 #define log_warning(log, ...) log_event(log, HOY_LOG_WARNING, __VA_ARGS__)
-#define log_info(log, ...) log_event(log, HOY_LOG_INFO, __VA_ARGS__)
-#define log_debug(log, ...) log_event(log, HOY_LOG_DEBUG, __VA_ARGS__)
+#define log_info(log, ...)    log_event(log, HOY_LOG_INFO, __VA_ARGS__)
+#define log_debug(log, ...)   log_event(log, HOY_LOG_DEBUG, __VA_ARGS__)
 
 #endif

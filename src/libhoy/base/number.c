@@ -157,8 +157,7 @@ int number_limit(const char *string, int64_t *ret_bytes)
 }
 
 /** Reads "3" or "3-5" and stops behind it. */
-static int read_range(const char **place, unsigned int max, uint64_t *ret_first,
-		      uint64_t *ret_last)
+static int read_range(const char **place, unsigned int max, uint64_t *ret_first, uint64_t *ret_last)
 {
 	uint64_t first, last;
 	int result = read_digits(*place, 10, max, place, &first);

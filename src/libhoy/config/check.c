@@ -19,7 +19,7 @@
 /* More than any machine has: the kernel refuses what its own limit is. */
 #define NUMBER_IN_LIST_MAX 65535
 
-#define DIGITS "0123456789"
+#define DIGITS	"0123456789"
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 const char *check_printable(const char *string)
@@ -99,8 +99,8 @@ static bool skip_identifiers(const char **place, char end, bool numeric)
 		const char *start = *place;
 		size_t len = strspn(start, DIGITS LETTERS "-");
 
-		if (len == 0 || (numeric && len > 1 && *start == '0' &&
-				 strspn(start, DIGITS) == len))
+		if (len == 0 ||
+		    (numeric && len > 1 && *start == '0' && strspn(start, DIGITS) == len))
 			return false;
 		*place += len;
 		if (**place == '\0' || **place == end)

@@ -23,11 +23,10 @@ static int read_fields(struct problems *problems, int fd, const char *file_name,
 {
 	void *target = arena_alloc(arena, 1, table->size);
 
-	if (json_read_fd(fd, JSON_SIZE_MAX, file_name, arena, &problems->document,
-			 problems->err) < 0)
+	if (json_read_fd(fd, JSON_SIZE_MAX, file_name, arena, &problems->document, problems->err) <
+	    0)
 		return problem_error(problems);
-	if (!target ||
-	    field_read_object(problems, arena, problems->document, table, target) < 0) {
+	if (!target || field_read_object(problems, arena, problems->document, table, target) < 0) {
 		(void)fail(problems->err, ENOMEM, "read %s", file_name);
 		return problem_error(problems);
 	}

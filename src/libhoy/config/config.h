@@ -47,15 +47,15 @@ struct string_list {
 struct string_map {
 	struct string_pair {
 		const char *key, *value;
-	} *items;
+	} * items;
 	size_t len;
 };
 
-#define CONFIG_LIST(type)      \
-	struct {               \
-		type *items;   \
-		size_t len;    \
-		bool set;      \
+#define CONFIG_LIST(type)    \
+	struct {             \
+		type *items; \
+		size_t len;  \
+		bool set;    \
 	}
 
 struct config_id_mapping {
@@ -221,7 +221,8 @@ struct config_network {
 	CONFIG_LIST(struct config_priority {
 		const char *name;
 		uint32_t priority;
-	}) priorities;
+	})
+	priorities;
 };
 
 struct config_rdma {
@@ -235,7 +236,7 @@ struct config_resources {
 	struct config_cpu *cpu;
 	struct {
 		struct opt_i64 limit;
-	} *pids;
+	} * pids;
 	struct config_block_io *block_io;
 	CONFIG_LIST(struct config_hugepage_limit) hugepage_limits;
 	struct config_network *network;

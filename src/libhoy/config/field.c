@@ -32,13 +32,12 @@ static int read_object(const struct reading *reading, const struct json_node *no
 		       const struct object *object, void *target);
 
 /** Tells a value of another type. @returns true if it has the type */
-static bool expect(const struct reading *reading, const struct json_node *node,
-		   enum json_type type)
+static bool expect(const struct reading *reading, const struct json_node *node, enum json_type type)
 {
 	static const char *const expected[] = {
-		[JSON_NULL] = "null",	      [JSON_BOOL] = "true or false",
-		[JSON_NUMBER] = "a number",   [JSON_STRING] = "a string",
-		[JSON_LIST] = "a list",	      [JSON_OBJECT] = "an object",
+		[JSON_NULL] = "null",	    [JSON_BOOL] = "true or false",
+		[JSON_NUMBER] = "a number", [JSON_STRING] = "a string",
+		[JSON_LIST] = "a list",	    [JSON_OBJECT] = "an object",
 	};
 
 	if (node->type == type)
@@ -160,8 +159,8 @@ static void store_number(const struct field *field, void *member, uint64_t numbe
 }
 
 /** Makes room for a list's items. @returns 0, or -1 if memory ran out */
-static int start_list(const struct reading *reading, const struct json_node *node,
-		      size_t item_size, struct any_list *list)
+static int start_list(const struct reading *reading, const struct json_node *node, size_t item_size,
+		      struct any_list *list)
 {
 	/* One more than needed: lists of strings end with NULL. */
 	list->items = arena_alloc(reading->arena, node->len + 1, item_size);
@@ -200,8 +199,8 @@ static int read_number_list(const struct reading *reading, const struct json_nod
 	items = list.items;
 	for (const struct json_node *item = node->children; item; item = item->next) {
 		uint64_t number;
-		bool good = field->words ? read_word(reading, item, field, &number) :
-					   read_unsigned(reading, item, field, &number);
+		bool good = field->words ? read_word(reading, item, field, &number)
+					 : read_unsigned(reading, item, field, &number);
 
 		items[list.len++] = good ? (uint32_t)number : 0;
 	}
@@ -299,8 +298,8 @@ static bool null_is_absent(const struct field *field)
 {
 	enum json_type type = field_json_type(field);
 
-	return type == JSON_LIST || type == JSON_OBJECT ||
-	       field->type == FIELD_OPTIONAL_UNSIGNED || field->type == FIELD_OPTIONAL_SIGNED;
+	return type == JSON_LIST || type == JSON_OBJECT || field->type == FIELD_OPTIONAL_UNSIGNED ||
+	       field->type == FIELD_OPTIONAL_SIGNED;
 }
 
 static void read_scalar(const struct reading *reading, const struct json_node *node,
@@ -383,8 +382,8 @@ static void tell_unknown(const struct reading *reading, const struct json_node *
 	const char *nearest = NULL;
 
 	for (size_t i = 0; i < object->len; i++) {
-		unsigned int distance =
-			string_distance(node->key, object->fields[i].name, best - 1);
+		unsigned int distance = string_distance(node->key, object->fields[i].name,
+							best - 1);
 
 		if (distance < best) {
 			best = distance;

@@ -64,7 +64,8 @@ struct field {
 	uint64_t drop;
 	const struct object *object;
 	const struct vocabulary *words;
-	/** What is wrong with a string, or with an item of a list of strings; NULL if it is good. */
+	/** What is wrong with a string, or with an item of a list of strings; NULL if it is good.
+	 */
 	const char *(*check)(const char *string);
 };
 
@@ -83,20 +84,20 @@ struct object {
 };
 
 /** A row for member `member` of a struct; further members of struct field may follow. */
-#define FIELD(type_, struct_, member, name_, ...)             \
-	{                                                     \
-		.name = name_,                                \
-		.type = type_,                                \
-		.offset = offsetof(struct_, member),          \
-		.size = sizeof(((struct_ *)NULL)->member),    \
-		__VA_ARGS__                                   \
+#define FIELD(type_, struct_, member, name_, ...)                                  \
+	{                                                                          \
+		.name = name_, .type = type_, .offset = offsetof(struct_, member), \
+		.size = sizeof(((struct_ *)NULL)->member), __VA_ARGS__             \
 	}
-#define IGNORED(name_) { .name = name_, .type = FIELD_IGNORED }
+#define IGNORED(name_)                               \
+	{                                            \
+		.name = name_, .type = FIELD_IGNORED \
+	}
 
-#define OBJECT(struct_, fields_, ...)                                                           \
-	{                                                                                       \
-		.fields = fields_, .len = sizeof(fields_) / sizeof((fields_)[0]),               \
-		.size = sizeof(struct_), __VA_ARGS__                                            \
+#define OBJECT(struct_, fields_, ...)                                             \
+	{                                                                         \
+		.fields = fields_, .len = sizeof(fields_) / sizeof((fields_)[0]), \
+		.size = sizeof(struct_), __VA_ARGS__                              \
 	}
 
 /**

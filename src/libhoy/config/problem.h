@@ -30,8 +30,8 @@ void problem_at(struct problems *problems, const char *at, const char *format, .
 	__attribute__((format(printf, 3, 4)));
 
 /** A problem of a value of the document. */
-void problem_node(struct problems *problems, const struct json_node *node, const char *format,
-		  ...) __attribute__((format(printf, 3, 4)));
+void problem_node(struct problems *problems, const struct json_node *node, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /** Warnings are problems with report->strict. */
 void warning_at(struct problems *problems, const char *at, const char *format, ...)
@@ -65,14 +65,13 @@ const struct json_node *problem_find(const struct json_node *document, const cha
 				     const char *at);
 
 /** Formats a path into `path`, JSON_PATH_SIZE bytes. @returns it */
-const char *path_format(char *path, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+const char *path_format(char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** Formats the path of a member whose name may hold any characters. @returns path */
 const char *path_member(char *path, const char *object, const char *key);
 
 /** A path for one message: AT("linux.namespaces[%zu].type", i). */
-#define AT(...) path_format((char[JSON_PATH_SIZE]){ 0 }, __VA_ARGS__)
+#define AT(...)		       path_format((char[JSON_PATH_SIZE]){ 0 }, __VA_ARGS__)
 #define AT_MEMBER(object, key) path_member((char[JSON_PATH_SIZE]){ 0 }, object, key)
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fields of linux, but for resources and seccomp: config-linux.md. Runs in the runtime. Data. */
+/*
+ * Fields of linux, but for resources and seccomp: config-linux.md. Runs in the runtime. Data: rules
+ * between fields are in validate_linux.c.
+ */
 #include "config/table.h"
 
 #include <sys/stat.h>
@@ -35,13 +38,12 @@ const struct object id_mapping_table = OBJECT(struct config_id_mapping, id_mappi
 
 static const struct field time_offset_fields[] = {
 	FIELD(FIELD_SIGNED, struct config_time_offset, secs, "secs"),
-	FIELD(FIELD_UNSIGNED, struct config_time_offset, nanosecs, "nanosecs",
-	      .max = 999999999),
+	FIELD(FIELD_UNSIGNED, struct config_time_offset, nanosecs, "nanosecs", .max = 999999999),
 };
 
-static const struct object time_offset_table =
-	OBJECT(struct config_time_offset, time_offset_fields, .has_set = true,
-	       .set_offset = offsetof(struct config_time_offset, set));
+static const struct object time_offset_table = OBJECT(
+	struct config_time_offset, time_offset_fields, .has_set = true,
+	.set_offset = offsetof(struct config_time_offset, set));
 
 static const struct field time_offsets_fields[] = {
 	FIELD(FIELD_OBJECT, struct config_linux, monotonic, "monotonic",
@@ -51,8 +53,8 @@ static const struct field time_offsets_fields[] = {
 };
 
 /* Names of clocks are a vocabulary: another one asks for something that hoy does not do. */
-static const struct object time_offsets_table =
-	OBJECT(struct config_linux, time_offsets_fields, .closed = true);
+static const struct object time_offsets_table = OBJECT(struct config_linux, time_offsets_fields,
+						       .closed = true);
 
 static const struct word device_words[] = {
 	{ "b", 'b' },
@@ -68,10 +70,8 @@ static const struct field device_fields[] = {
 	      .words = &device_types),
 	FIELD(FIELD_STRING, struct config_device, path, "path", .required = true,
 	      .check = check_absolute_path),
-	FIELD(FIELD_OPTIONAL_SIGNED, struct config_device, major, "major",
-	      .max = DEVICE_MAJOR_MAX),
-	FIELD(FIELD_OPTIONAL_SIGNED, struct config_device, minor, "minor",
-	      .max = DEVICE_MINOR_MAX),
+	FIELD(FIELD_OPTIONAL_SIGNED, struct config_device, major, "major", .max = DEVICE_MAJOR_MAX),
+	FIELD(FIELD_OPTIONAL_SIGNED, struct config_device, minor, "minor", .max = DEVICE_MINOR_MAX),
 	FIELD(FIELD_OPTIONAL_UNSIGNED, struct config_device, file_mode, "fileMode", .max = 0777,
 	      .drop = S_IFMT),
 	FIELD(FIELD_OPTIONAL_UNSIGNED, struct config_device, uid, "uid", .max = ID_MAX),
@@ -111,8 +111,8 @@ static const struct field memory_policy_fields[] = {
 	      .words = &memory_policy_flags),
 };
 
-static const struct object memory_policy_table =
-	OBJECT(struct config_memory_policy, memory_policy_fields);
+static const struct object memory_policy_table = OBJECT(struct config_memory_policy,
+							memory_policy_fields);
 
 static const struct field personality_fields[] = {
 	FIELD(FIELD_WORD, struct config_linux, personality.domain, "domain", .required = true,
@@ -121,9 +121,9 @@ static const struct field personality_fields[] = {
 };
 
 /* A part of struct config_linux that has no name of its own. */
-static const struct object personality_table =
-	OBJECT(struct config_linux, personality_fields, .has_set = true,
-	       .set_offset = offsetof(struct config_linux, personality.set));
+static const struct object personality_table = OBJECT(
+	struct config_linux, personality_fields, .has_set = true,
+	.set_offset = offsetof(struct config_linux, personality.set));
 
 static const struct field fields[] = {
 	FIELD(FIELD_OBJECT_LIST, struct config_linux, namespaces, "namespaces",
@@ -133,8 +133,7 @@ static const struct field fields[] = {
 	FIELD(FIELD_OBJECT_LIST, struct config_linux, gid_mappings, "gidMappings",
 	      .object = &id_mapping_table),
 	{ .name = "timeOffsets", .type = FIELD_OBJECT, .object = &time_offsets_table },
-	FIELD(FIELD_OBJECT_LIST, struct config_linux, devices, "devices",
-	      .object = &device_table),
+	FIELD(FIELD_OBJECT_LIST, struct config_linux, devices, "devices", .object = &device_table),
 	FIELD(FIELD_OBJECT_MAP, struct config_linux, net_devices, "netDevices",
 	      .object = &net_device_table),
 	FIELD(FIELD_STRING, struct config_linux, cgroups_path, "cgroupsPath",

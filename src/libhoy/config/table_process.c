@@ -9,14 +9,13 @@
 static const struct field console_size_fields[] = {
 	FIELD(FIELD_UNSIGNED, struct config_process, console_size.height, "height",
 	      .required = true),
-	FIELD(FIELD_UNSIGNED, struct config_process, console_size.width, "width",
-	      .required = true),
+	FIELD(FIELD_UNSIGNED, struct config_process, console_size.width, "width", .required = true),
 };
 
 /* A part of struct config_process that has no name of its own. */
-static const struct object console_size_table =
-	OBJECT(struct config_process, console_size_fields, .has_set = true,
-	       .set_offset = offsetof(struct config_process, console_size.set));
+static const struct object console_size_table = OBJECT(
+	struct config_process, console_size_fields, .has_set = true,
+	.set_offset = offsetof(struct config_process, console_size.set));
 
 static const struct field user_fields[] = {
 	FIELD(FIELD_UNSIGNED, struct config_user, uid, "uid", .required = true, .max = ID_MAX),
@@ -37,8 +36,8 @@ static const struct field capabilities_fields[] = {
 	FIELD(FIELD_STRING_LIST, struct config_capabilities, ambient, "ambient"),
 };
 
-static const struct object capabilities_table =
-	OBJECT(struct config_capabilities, capabilities_fields);
+static const struct object capabilities_table = OBJECT(struct config_capabilities,
+						       capabilities_fields);
 
 static const struct field rlimit_fields[] = {
 	FIELD(FIELD_WORD, struct config_rlimit, type, "type", .required = true,
@@ -68,8 +67,8 @@ static const struct field io_priority_fields[] = {
 	FIELD(FIELD_OPTIONAL_SIGNED, struct config_io_priority, priority, "priority", .max = 7),
 };
 
-static const struct object io_priority_table =
-	OBJECT(struct config_io_priority, io_priority_fields);
+static const struct object io_priority_table = OBJECT(struct config_io_priority,
+						      io_priority_fields);
 
 static const struct field exec_cpu_affinity_fields[] = {
 	FIELD(FIELD_STRING, struct config_process, exec_cpu_affinity.initial, "initial",
@@ -78,8 +77,8 @@ static const struct field exec_cpu_affinity_fields[] = {
 	      .check = check_number_list),
 };
 
-static const struct object exec_cpu_affinity_table =
-	OBJECT(struct config_process, exec_cpu_affinity_fields);
+static const struct object exec_cpu_affinity_table = OBJECT(struct config_process,
+							    exec_cpu_affinity_fields);
 
 static const struct field fields[] = {
 	FIELD(FIELD_BOOL, struct config_process, terminal, "terminal"),

@@ -13,8 +13,7 @@ static const struct word device_rule_words[] = {
 	{ "c", 'c' },
 };
 
-static const struct vocabulary device_rule_types =
-	VOCABULARY("type of devices", device_rule_words);
+static const struct vocabulary device_rule_types = VOCABULARY("type of devices", device_rule_words);
 
 static const struct field device_rule_fields[] = {
 	FIELD(FIELD_BOOL, struct config_device_rule, allow, "allow", .required = true),
@@ -30,8 +29,8 @@ static const struct field device_rule_fields[] = {
 
 static const struct config_device_rule device_rule_preset = { .type = 'a', .access = "rwm" };
 
-static const struct object device_rule_table =
-	OBJECT(struct config_device_rule, device_rule_fields, .preset = &device_rule_preset);
+static const struct object device_rule_table = OBJECT(struct config_device_rule, device_rule_fields,
+						      .preset = &device_rule_preset);
 
 static const struct field memory_fields[] = {
 	FIELD(FIELD_OPTIONAL_SIGNED, struct config_memory, limit, "limit", .min = -1),
@@ -39,8 +38,7 @@ static const struct field memory_fields[] = {
 	FIELD(FIELD_OPTIONAL_SIGNED, struct config_memory, swap, "swap", .min = -1),
 	FIELD(FIELD_OPTIONAL_SIGNED, struct config_memory, kernel, "kernel", .min = -1),
 	FIELD(FIELD_OPTIONAL_SIGNED, struct config_memory, kernel_tcp, "kernelTCP", .min = -1),
-	FIELD(FIELD_OPTIONAL_UNSIGNED, struct config_memory, swappiness, "swappiness",
-	      .max = 100),
+	FIELD(FIELD_OPTIONAL_UNSIGNED, struct config_memory, swappiness, "swappiness", .max = 100),
 	FIELD(FIELD_BOOL, struct config_memory, disable_oom_killer, "disableOOMKiller"),
 	FIELD(FIELD_BOOL, struct config_memory, use_hierarchy, "useHierarchy"),
 	FIELD(FIELD_BOOL, struct config_memory, check_before_update, "checkBeforeUpdate"),
@@ -73,7 +71,7 @@ static const struct object pids_table = OBJECT(PIDS, pids_fields);
 
 #define DEVICE_NUMBERS(struct_)                                                            \
 	FIELD(FIELD_SIGNED, struct_, major, "major", .required = true, .max = UINT32_MAX), \
-	FIELD(FIELD_SIGNED, struct_, minor, "minor", .required = true, .max = UINT32_MAX)
+		FIELD(FIELD_SIGNED, struct_, minor, "minor", .required = true, .max = UINT32_MAX)
 
 static const struct field weight_device_fields[] = {
 	DEVICE_NUMBERS(struct config_weight_device),
@@ -83,24 +81,23 @@ static const struct field weight_device_fields[] = {
 	      .max = UINT16_MAX),
 };
 
-static const struct object weight_device_table =
-	OBJECT(struct config_weight_device, weight_device_fields);
+static const struct object weight_device_table = OBJECT(struct config_weight_device,
+							weight_device_fields);
 
 static const struct field throttle_device_fields[] = {
 	DEVICE_NUMBERS(struct config_throttle_device),
 	FIELD(FIELD_UNSIGNED, struct config_throttle_device, rate, "rate", .required = true),
 };
 
-static const struct object throttle_device_table =
-	OBJECT(struct config_throttle_device, throttle_device_fields);
+static const struct object throttle_device_table = OBJECT(struct config_throttle_device,
+							  throttle_device_fields);
 
 #define THROTTLE(member, name)                                         \
 	FIELD(FIELD_OBJECT_LIST, struct config_block_io, member, name, \
 	      .object = &throttle_device_table)
 
 static const struct field block_io_fields[] = {
-	FIELD(FIELD_OPTIONAL_UNSIGNED, struct config_block_io, weight, "weight",
-	      .max = UINT16_MAX),
+	FIELD(FIELD_OPTIONAL_UNSIGNED, struct config_block_io, weight, "weight", .max = UINT16_MAX),
 	FIELD(FIELD_OPTIONAL_UNSIGNED, struct config_block_io, leaf_weight, "leafWeight",
 	      .max = UINT16_MAX),
 	FIELD(FIELD_OBJECT_LIST, struct config_block_io, weight_device, "weightDevice",
@@ -114,13 +111,13 @@ static const struct field block_io_fields[] = {
 static const struct object block_io_table = OBJECT(struct config_block_io, block_io_fields);
 
 static const struct field hugepage_limit_fields[] = {
-	FIELD(FIELD_STRING, struct config_hugepage_limit, page_size, "pageSize",
-	      .required = true, .check = check_page_size),
+	FIELD(FIELD_STRING, struct config_hugepage_limit, page_size, "pageSize", .required = true,
+	      .check = check_page_size),
 	FIELD(FIELD_UNSIGNED, struct config_hugepage_limit, limit, "limit", .required = true),
 };
 
-static const struct object hugepage_limit_table =
-	OBJECT(struct config_hugepage_limit, hugepage_limit_fields);
+static const struct object hugepage_limit_table = OBJECT(struct config_hugepage_limit,
+							 hugepage_limit_fields);
 
 static const struct field priority_fields[] = {
 	FIELD(FIELD_STRING, struct config_priority, name, "name", .required = true,

@@ -32,10 +32,10 @@ static const struct field syscall_fields[] = {
 static const struct object syscall_table = OBJECT(struct config_syscall, syscall_fields);
 
 static const struct field fields[] = {
-	FIELD(FIELD_WORD, struct config_seccomp, default_action, "defaultAction",
-	      .required = true, .words = &seccomp_actions),
-	FIELD(FIELD_OPTIONAL_UNSIGNED, struct config_seccomp, default_errno_ret,
-	      "defaultErrnoRet", .max = ERRNO_RET_MAX),
+	FIELD(FIELD_WORD, struct config_seccomp, default_action, "defaultAction", .required = true,
+	      .words = &seccomp_actions),
+	FIELD(FIELD_OPTIONAL_UNSIGNED, struct config_seccomp, default_errno_ret, "defaultErrnoRet",
+	      .max = ERRNO_RET_MAX),
 	FIELD(FIELD_WORD_LIST, struct config_seccomp, architectures, "architectures",
 	      .words = &seccomp_architectures),
 	FIELD(FIELD_FLAGS, struct config_seccomp, flags, "flags", .words = &seccomp_flags),

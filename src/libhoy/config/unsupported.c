@@ -41,8 +41,9 @@ static bool asks_by_value(const struct json_node *node)
 
 static bool asks_for_id_mapping(const struct json_node *node)
 {
-	const struct mount_option *option =
-		node->type == JSON_STRING ? mount_option_find(node->text) : NULL;
+	const struct mount_option *option = node->type == JSON_STRING
+						    ? mount_option_find(node->text)
+						    : NULL;
 
 	return option && option->kind == MOUNT_OPTION_IDMAP;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rules for linux, but for resources and seccomp: config-linux.md. Runs in the runtime. Pure.
+ * Rules for linux, but for resources and seccomp: config-linux.md. Runs in the runtime. Pure: what
+ * namespaces and devices the host has is found when they are used.
  */
 #include "config/validate.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules for mounts and id mappings: config.md#mounts. Runs in the runtime. Pure. */
+/*
+ * Rules for mounts and for id mappings, theirs and the container's: config.md#mounts,
+ * config-linux.md#user-namespace-mappings. Runs in the runtime. Pure: sources are not looked at.
+ */
 #include "config/validate.h"
 
 #include <string.h>
@@ -47,8 +50,7 @@ static void validate_overlaps(struct problems *problems, const config_id_mapping
 	for (size_t j = 0; j < i; j++) {
 		const struct config_id_mapping *other = &mappings->items[j];
 
-		if (overlap(mapping->container_id, mapping->size, other->container_id,
-			    other->size))
+		if (overlap(mapping->container_id, mapping->size, other->container_id, other->size))
 			problem_at(problems, AT("%s[%zu].containerID", at, i),
 				   "ids overlap those of [%zu]", j);
 		else if (overlap(mapping->host_id, mapping->size, other->host_id, other->size))

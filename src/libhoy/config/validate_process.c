@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules for process: config.md#process. Runs in the runtime. Pure. */
+/*
+ * Rules for process: config.md#process. Runs in the runtime. Pure: whether the kernel or the
+ * caller's rights allow it is found when it is done.
+ */
 #include "config/validate.h"
 
 #include <string.h>
@@ -15,8 +18,7 @@ static void validate_args(struct problems *problems, const struct config_process
 }
 
 /* The kernel's struct winsize has 16 bits for each. */
-static void validate_console_size(struct problems *problems,
-				  const struct config_process *process)
+static void validate_console_size(struct problems *problems, const struct config_process *process)
 {
 	if (!process->terminal || !process->console_size.set)
 		return;
@@ -53,46 +55,60 @@ static void validate_rlimits(struct problems *problems, const struct config_proc
 
 /**
  * Warns of names that nobody knows: config.md#linux-process forbids to fail for them.
- * @param within  sets that must all hold the capability, or it cannot be granted; NULL ends them
+ * @param name  of the set
+ * @returns the set as a mask
  */
-static void validate_capability_list(struct problems *problems, const struct string_list *list,
-				     const char *name, const uint64_t *within,
-				     const char *within_words, uint64_t *ret_mask)
+static uint64_t validate_capability_names(struct problems *problems, const struct string_list *list,
+					  const char *name)
 {
 	uint64_t mask = 0;
 
 	for (size_t i = 0; i < list->len; i++) {
-		char nearest[CAPABILITY_NAME_SIZE];
 		int capability = capability_find(list->items[i]);
-		bool near = false;
+		char nearest[CAPABILITY_NAME_SIZE];
+		bool near;
 
-		if (capability >= 0 && capability < 64)
+		if (capability >= 0) {
 			mask |= 1ULL << capability;
-		if (capability >= 0 && (!within || *within & 1ULL << capability))
 			continue;
-		if (capability < 0)
-			near = capability_nearest(list->items[i], nearest);
-		warning_at(problems, AT("process.capabilities.%s[%zu]", name, i), "%s '%.100s'%s%s",
-			   capability < 0 ? "unknown capability" : within_words, list->items[i],
+		}
+		near = capability_nearest(list->items[i], nearest);
+		warning_at(problems, AT("process.capabilities.%s[%zu]", name, i),
+			   "unknown capability '%.100s'%s%s", list->items[i],
 			   near ? ", did you mean " : "", near ? nearest : "");
 	}
-	*ret_mask = mask;
+	return mask;
 }
 
-static void validate_capabilities(struct problems *problems,
-				  const struct config_capabilities *sets)
+/**
+ * Warns of capabilities that capset(2) or prctl(2) would refuse for lack of them in another set.
+ * @param needed  the other set as a mask
+ * @param words   its name
+ */
+static void warn_ungrantable(struct problems *problems, const struct string_list *list,
+			     const char *name, uint64_t needed, const char *words)
 {
-	uint64_t bounding, permitted, inheritable, grantable, mask;
+	for (size_t i = 0; i < list->len; i++) {
+		int capability = capability_find(list->items[i]);
 
-	validate_capability_list(problems, &sets->bounding, "bounding", NULL, NULL, &bounding);
-	validate_capability_list(problems, &sets->permitted, "permitted", NULL, NULL, &permitted);
-	validate_capability_list(problems, &sets->inheritable, "inheritable", NULL, NULL,
-				 &inheritable);
-	validate_capability_list(problems, &sets->effective, "effective", &permitted,
-				 "cannot be granted without permitted", &mask);
-	grantable = permitted & inheritable;
-	validate_capability_list(problems, &sets->ambient, "ambient", &grantable,
-				 "cannot be granted without permitted and inheritable", &mask);
+		if (capability >= 0 && !(needed & 1ULL << capability))
+			warning_at(problems, AT("process.capabilities.%s[%zu]", name, i),
+				   "%s cannot be granted, it is not %s", list->items[i], words);
+	}
+}
+
+static void validate_capabilities(struct problems *problems, const struct config_capabilities *sets)
+{
+	uint64_t permitted = validate_capability_names(problems, &sets->permitted, "permitted");
+	uint64_t inheritable = validate_capability_names(problems, &sets->inheritable,
+							 "inheritable");
+
+	(void)validate_capability_names(problems, &sets->bounding, "bounding");
+	(void)validate_capability_names(problems, &sets->effective, "effective");
+	(void)validate_capability_names(problems, &sets->ambient, "ambient");
+	warn_ungrantable(problems, &sets->effective, "effective", permitted, "permitted");
+	warn_ungrantable(problems, &sets->ambient, "ambient", permitted & inheritable,
+			 "permitted and inheritable");
 }
 
 static bool is_real_time(const struct config_scheduler *scheduler)
@@ -102,8 +118,8 @@ static bool is_real_time(const struct config_scheduler *scheduler)
 
 static void validate_deadline(struct problems *problems, const struct config_scheduler *scheduler)
 {
-	uint64_t period = scheduler->period.value ? scheduler->period.value :
-						    scheduler->deadline.value;
+	uint64_t period = scheduler->period.value ? scheduler->period.value
+						  : scheduler->deadline.value;
 
 	if (scheduler->policy != SCHEDULER_DEADLINE) {
 		if (scheduler->runtime.value || scheduler->deadline.value ||
@@ -127,8 +143,7 @@ static void validate_scheduler(struct problems *problems, const struct config_sc
 	if (problem_known(problems, "process.scheduler"))
 		return;
 	if (is_real_time(scheduler) && scheduler->priority.value == 0)
-		problem_at(problems, "process.scheduler.priority",
-			   "%s needs a priority of 1 to 99",
+		problem_at(problems, "process.scheduler.priority", "%s needs a priority of 1 to 99",
 			   word_name(&scheduler_policies, (uint64_t)scheduler->policy));
 	if (!is_real_time(scheduler) && scheduler->priority.value != 0)
 		problem_at(problems, "process.scheduler.priority",

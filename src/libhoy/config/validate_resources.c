@@ -40,8 +40,7 @@ static void validate_memory(struct problems *problems, const struct config_memor
 			problem_at(problems, at, "needs a memory limit");
 		else if (memory->swap.value < memory->limit.value)
 			problem_at(problems, at, "%lld is below the memory limit %lld",
-				   (long long)memory->swap.value,
-				   (long long)memory->limit.value);
+				   (long long)memory->swap.value, (long long)memory->limit.value);
 	}
 	warn_v1(problems, asks_signed(&memory->kernel), AT_RESOURCES "memory.kernel");
 	warn_v1(problems, asks_signed(&memory->kernel_tcp), AT_RESOURCES "memory.kernelTCP");
@@ -59,8 +58,7 @@ static void validate_cpu(struct problems *problems, const struct config_cpu *cpu
 }
 
 /** 0 leaves a weight as it is. */
-static void validate_weight(struct problems *problems, const struct opt_u64 *weight,
-			    const char *at)
+static void validate_weight(struct problems *problems, const struct opt_u64 *weight, const char *at)
 {
 	if (weight->set && weight->value != 0 && (weight->value < 10 || weight->value > 1000))
 		problem_at(problems, at, "out of range: %llu is not in 10 to 1000",
@@ -70,8 +68,7 @@ static void validate_weight(struct problems *problems, const struct opt_u64 *wei
 static void validate_block_io(struct problems *problems, const struct config_block_io *block_io)
 {
 	validate_weight(problems, &block_io->weight, AT_RESOURCES "blockIO.weight");
-	warn_v1(problems, asks_unsigned(&block_io->leaf_weight),
-		AT_RESOURCES "blockIO.leafWeight");
+	warn_v1(problems, asks_unsigned(&block_io->leaf_weight), AT_RESOURCES "blockIO.leafWeight");
 	for (size_t i = 0; i < block_io->weight_device.len; i++) {
 		const struct config_weight_device *device = &block_io->weight_device.items[i];
 		const char *at = AT(AT_RESOURCES "blockIO.weightDevice[%zu]", i);

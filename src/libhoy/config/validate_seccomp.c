@@ -54,8 +54,7 @@ static void validate_args(struct problems *problems, const struct config_syscall
 static void validate_notify(struct problems *problems, const struct config_seccomp *seccomp,
 			    const struct config_syscall *syscall, const char *at)
 {
-	if (!seccomp->listener_path &&
-	    !problem_known(problems, "linux.seccomp.listenerPath"))
+	if (!seccomp->listener_path && !problem_known(problems, "linux.seccomp.listenerPath"))
 		problem_at(problems, AT("%s.action", at), "SCMP_ACT_NOTIFY needs listenerPath");
 	for (size_t i = 0; i < syscall->names.len; i++)
 		for (size_t j = 0; j < ARRAY_LEN(never_notified); j++)

@@ -33,8 +33,8 @@ bool capability_name(unsigned int capability, char name[CAPABILITY_NAME_SIZE])
 	/* What libcap has no name for is a number. */
 	is_name = found && strncmp(found, "cap_", 4) == 0 && strlen(found) < CAPABILITY_NAME_SIZE;
 	for (size_t i = 0; is_name && i <= strlen(found); i++)
-		name[i] = (char)(found[i] >= 'a' && found[i] <= 'z' ? found[i] - ('a' - 'A') :
-								      found[i]);
+		name[i] = (char)(found[i] >= 'a' && found[i] <= 'z' ? found[i] - ('a' - 'A')
+								    : found[i]);
 	cap_free(found);
 	return is_name;
 }

@@ -7,8 +7,8 @@
 #include "sys/compat.h"
 
 static const struct word words[] = {
-	{ "cgroup", CLONE_NEWCGROUP }, { "ipc", CLONE_NEWIPC },	  { "mount", CLONE_NEWNS },
-	{ "network", CLONE_NEWNET },   { "pid", CLONE_NEWPID },	  { "time", CLONE_NEWTIME },
+	{ "cgroup", CLONE_NEWCGROUP }, { "ipc", CLONE_NEWIPC }, { "mount", CLONE_NEWNS },
+	{ "network", CLONE_NEWNET },   { "pid", CLONE_NEWPID }, { "time", CLONE_NEWTIME },
 	{ "user", CLONE_NEWUSER },     { "uts", CLONE_NEWUTS },
 };
 

@@ -8,10 +8,9 @@
 #include <sys/mount.h>
 
 static const struct word words[] = {
-	{ "private", MS_PRIVATE },	   { "rprivate", MS_PRIVATE },
-	{ "rshared", MS_SHARED },	   { "rslave", MS_SLAVE },
-	{ "runbindable", MS_UNBINDABLE },  { "shared", MS_SHARED },
-	{ "slave", MS_SLAVE },		   { "unbindable", MS_UNBINDABLE },
+	{ "private", MS_PRIVATE }, { "rprivate", MS_PRIVATE },	     { "rshared", MS_SHARED },
+	{ "rslave", MS_SLAVE },	   { "runbindable", MS_UNBINDABLE }, { "shared", MS_SHARED },
+	{ "slave", MS_SLAVE },	   { "unbindable", MS_UNBINDABLE },
 };
 
 const struct vocabulary propagation_types = VOCABULARY("propagation", words);

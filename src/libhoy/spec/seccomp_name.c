@@ -24,9 +24,9 @@ static const struct word actions[] = {
 };
 
 static const struct word operators[] = {
-	{ "SCMP_CMP_EQ", SECCOMP_EQ },		     { "SCMP_CMP_GE", SECCOMP_GE },
-	{ "SCMP_CMP_GT", SECCOMP_GT },		     { "SCMP_CMP_LE", SECCOMP_LE },
-	{ "SCMP_CMP_LT", SECCOMP_LT },		     { "SCMP_CMP_MASKED_EQ", SECCOMP_MASKED_EQ },
+	{ "SCMP_CMP_EQ", SECCOMP_EQ }, { "SCMP_CMP_GE", SECCOMP_GE },
+	{ "SCMP_CMP_GT", SECCOMP_GT }, { "SCMP_CMP_LE", SECCOMP_LE },
+	{ "SCMP_CMP_LT", SECCOMP_LT }, { "SCMP_CMP_MASKED_EQ", SECCOMP_MASKED_EQ },
 	{ "SCMP_CMP_NE", SECCOMP_NE },
 };
 

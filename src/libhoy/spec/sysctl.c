@@ -19,17 +19,13 @@ static const struct {
 	bool is_prefix;
 	uint64_t namespace_type;
 } namespaced[] = {
-	{ "fs/mqueue/", true, CLONE_NEWIPC },
-	{ "kernel/domainname", false, CLONE_NEWUTS },
-	{ "kernel/msg", true, CLONE_NEWIPC },
-	{ "kernel/sem", false, CLONE_NEWIPC },
-	{ "kernel/shm", true, CLONE_NEWIPC },
-	{ "net/", true, CLONE_NEWNET },
+	{ "fs/mqueue/", true, CLONE_NEWIPC }, { "kernel/domainname", false, CLONE_NEWUTS },
+	{ "kernel/msg", true, CLONE_NEWIPC }, { "kernel/sem", false, CLONE_NEWIPC },
+	{ "kernel/shm", true, CLONE_NEWIPC }, { "net/", true, CLONE_NEWNET },
 	{ "user/", true, CLONE_NEWUSER },
 };
 
-#define KEY_BYTES                                                                   \
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:@+%,"
+#define KEY_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:@+%,"
 
 /** True if each name between slashes is one. */
 static bool has_good_names(const char *path)
@@ -68,8 +64,8 @@ int sysctl_path(const char *key, char *path, size_t size)
 uint64_t sysctl_namespace(const char *path)
 {
 	for (size_t i = 0; i < ARRAY_LEN(namespaced); i++) {
-		if (namespaced[i].is_prefix ? string_starts(path, namespaced[i].path) :
-					      strcmp(path, namespaced[i].path) == 0)
+		if (namespaced[i].is_prefix ? string_starts(path, namespaced[i].path)
+					    : strcmp(path, namespaced[i].path) == 0)
 			return namespaced[i].namespace_type;
 	}
 	return 0;

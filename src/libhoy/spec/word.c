@@ -43,8 +43,7 @@ const char *word_nearest(const struct vocabulary *vocabulary, const char *name)
 	const char *nearest = NULL;
 
 	for (size_t i = 0; i < vocabulary->len; i++) {
-		unsigned int distance =
-			string_distance(name, vocabulary->words[i].name, best - 1);
+		unsigned int distance = string_distance(name, vocabulary->words[i].name, best - 1);
 
 		if (distance < best) {
 			best = distance;

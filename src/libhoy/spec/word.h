@@ -18,13 +18,17 @@ struct word {
 struct vocabulary {
 	/** What one word is, for messages: "namespace type". */
 	const char *kind;
-	/** Sorted by name (strcmp). Where two words have one value, the first listed is its name. */
+	/** Sorted by name (strcmp). Where two words have one value, the first listed is its name.
+	 */
 	const struct word *words;
 	size_t len;
 };
 
 /** A vocabulary of the table `words`. */
-#define VOCABULARY(kind, words) { kind, words, sizeof(words) / sizeof((words)[0]) }
+#define VOCABULARY(kind, words)                                 \
+	{                                                       \
+		kind, words, sizeof(words) / sizeof((words)[0]) \
+	}
 
 /** Looks up a word exactly. @returns true with its value */
 bool word_find(const struct vocabulary *vocabulary, const char *name, uint64_t *ret_value);
