@@ -284,7 +284,8 @@ static int open_cgroup(struct execution *execution, struct hoy_error *err)
 	const char *colon = below ? strchr(below, ':') : NULL;
 	int fd;
 
-	container_open_cgroup(record, &execution->cgroup);
+	if (container_open_cgroup(record, &execution->cgroup, err) < 0)
+		return -1;
 	if (execution->cgroup.fd < 0)
 		return record->cgroup[0] && record->cgroup_inode ?
 			       fail(err, ENOENT, "open the container's cgroup %s", record->cgroup) :

@@ -72,7 +72,8 @@ static int write_late_limits(const struct container *container, struct hoy_error
 	struct cgroup cgroup = CGROUP_NONE;
 	int r;
 
-	container_open_cgroup(record, &cgroup);
+	if (container_open_cgroup(record, &cgroup, err) < 0)
+		return -1;
 	if (cgroup.fd < 0)
 		return fail(err, ENOENT, "open the container's cgroup %s", record->cgroup);
 	r = cgroup_write_all(cgroup.fd, record->late_writes, record->late_writes_len, true, err);
