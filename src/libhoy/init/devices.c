@@ -47,6 +47,7 @@ static int check_existing(int dir, const char *name, const struct plan_device *d
 static int make_node(int dir, const char *name, const struct plan_device *device,
 		     struct hoy_error *err)
 {
+	struct stat st;
 	int code;
 
 	if (mknodat(dir, name, device->mode, device->device) == 0)
@@ -55,7 +56,7 @@ static int make_node(int dir, const char *name, const struct plan_device *device
 	if (code == EEXIST)
 		return check_existing(dir, name, device, err);
 	/* A read-only root may still have it. */
-	if (code == EROFS && faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (code == EROFS && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return check_existing(dir, name, device, err);
 	return fail_at(err, device->at, code, "make %s", device->path);
 }
