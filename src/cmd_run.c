@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hoy run: create, start, wait, delete, and nothing that those four operations do not do. Runs in
+ * the program, in the foreground unless --detach is given.
+ */
+#include "cmd_create.h"
+#include "foreground.h"
+#include "sys/error.h"
+
+static bool detach, keep, no_subreaper;
+
+const struct option run_options[] = {
+	{ NULL, 0, OPTION_TABLE, (void *)create_options, NULL, NULL, NULL },
+	{ "detach", 'd', OPTION_FLAG, &detach, NULL, "do not wait for the process", NULL },
+	{ "keep", 0, OPTION_FLAG, &keep, NULL, "do not delete the container afterwards", NULL },
+	OPTION_END,
+};
+
+/** Creates and starts; on failure nothing of the container is left. */
+static int create_and_start(const struct program *program, const char *id,
+			    const struct hoy_create_options *options, struct hoy_error *err)
+{
+	struct hoy_error ignored;
+
+	if (hoy_create(&program->context, id, options, err) < 0)
+		return -1;
+	if (hoy_start(&program->context, id, err) == 0)
+		return 0;
+	/* start has deleted it already where a hook failed. The first error is the one to tell. */
+	(void)hoy_delete(&program->context, id, true, &ignored);
+	return -1;
+}
+
+static int run_in_foreground(const struct program *program, const char *id,
+			     struct foreground *foreground, struct hoy_create_options *options,
+			     struct hoy_error *err)
+{
+	int status;
+
+	if (foreground_begin(foreground, !no_subreaper, err) < 0)
+		return -1;
+	options->ret_pid = &foreground->pid;
+	options->ret_pidfd = &foreground->pidfd;
+	if (!options->console_socket)
+		options->ret_terminal = &foreground->terminal;
+	if (create_and_start(program, id, options, err) < 0)
+		return -1;
+	log_file_succeed(program->log);
+	status = foreground_wait(foreground, err);
+	if (status < 0) {
+		struct hoy_error ignored;
+
+		(void)hoy_delete(&program->context, id, true, &ignored);
+		return -1;
+	}
+	if (!keep && hoy_delete(&program->context, id, true, err) < 0)
+		return fail_in(err, "the process has ended with status %d, but", status);
+	return status;
+}
+
+int cmd_run(const struct program *program, char **words, struct hoy_error *err)
+{
+	struct hoy_create_options options = create_command_line(program);
+	struct foreground foreground = FOREGROUND_NONE;
+	int status;
+
+	if (detach)
+		return create_and_start(program, words[0], &options, err);
+	status = run_in_foreground(program, words[0], &foreground, &options, err);
+	foreground_done(&foreground);
+	return status;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A container's process in the foreground: `run` and `exec` without --detach. */
+#ifndef HOY_FOREGROUND_H
+#define HOY_FOREGROUND_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <hoy/error.h>
+
+struct foreground {
+	/** signalfd(2) of all that is forwarded. */
+	int signals;
+	/** Of the process that is waited for: filled in by hoy_create() or hoy_exec(). */
+	int pidfd, pid;
+	/** The master of its terminal, or -1. */
+	int terminal;
+};
+
+#define FOREGROUND_NONE ((struct foreground){ .signals = -1, .pidfd = -1, .terminal = -1 })
+
+/**
+ * Holds back all signals, so that none is lost before the process can get it.
+ * @param subreaper  what the container leaves behind becomes our child and is reaped
+ */
+int foreground_begin(struct foreground *foreground, bool subreaper, struct hoy_error *err);
+
+/**
+ * Forwards signals and copies the terminal until the process ends.
+ * @returns its exit status, or 128 + the signal that killed it, or -1
+ */
+int foreground_wait(struct foreground *foreground, struct hoy_error *err);
+
+void foreground_done(struct foreground *foreground);
+
+#endif
