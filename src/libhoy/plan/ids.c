@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * User and group id maps: those of the configuration, checked as the kernel will check them, or
+ * for an unprivileged caller without any, maps for itself. Decides who writes them. Runs in the
+ * runtime; pure. Spec: config-linux.md#user-namespace-mappings, user_namespaces(7).
+ */
+#include <linux/capability.h>
+
+#include "plan/build.h"
+#include "sys/compat.h"
+#include "sys/error.h"
+
+/** Lines that the kernel takes in one map: UID_GID_MAP_MAX_EXTENTS. */
+#define MAP_LINES_MAX 340
+
+static bool overlap(uint32_t a, uint32_t a_size, uint32_t b, uint32_t b_size)
+{
+	return a < (uint64_t)b + b_size && b < (uint64_t)a + a_size;
+}
+
+/* What is wrong with a line of a map given the lines before it, or NULL. */
+static const char *id_map_problem(const struct plan_id_map *maps, size_t index)
+{
+	const struct plan_id_map *map = &maps[index];
+
+	if (map->size == 0)
+		return "the size is 0";
+	if ((uint64_t)map->container_id + map->size > UINT32_MAX ||
+	    (uint64_t)map->host_id + map->size > UINT32_MAX)
+		return "the range goes beyond the last id";
+	for (size_t i = 0; i < index; i++) {
+		if (overlap(map->container_id, map->size, maps[i].container_id, maps[i].size))
+			return "the ids of the container overlap with an earlier mapping";
+		if (overlap(map->host_id, map->size, maps[i].host_id, maps[i].size))
+			return "the ids of the host overlap with an earlier mapping";
+	}
+	return NULL;
+}
+
+int plan_copy_maps(struct plan_builder *builder, const char *at, const config_id_mappings *from,
+		   struct plan_id_map **ret_maps, size_t *ret_len)
+{
+	struct plan_id_map *maps;
+
+	if (from->len > MAP_LINES_MAX)
+		return fail_at(builder->err, at, 0, "%zu mappings: the kernel takes %d", from->len,
+			       MAP_LINES_MAX);
+	maps = arena_array(builder->arena, struct plan_id_map, from->len);
+	if (!maps && from->len)
+		return plan_no_memory(builder);
+	for (size_t i = 0; i < from->len; i++) {
+		const char *problem;
+
+		maps[i].container_id = from->items[i].container_id;
+		maps[i].host_id = from->items[i].host_id;
+		maps[i].size = from->items[i].size;
+		problem = id_map_problem(maps, i);
+		if (problem)
+			return fail_at(builder->err, plan_at_item(builder, at, i), 0, "%s", problem);
+	}
+	*ret_maps = maps;
+	*ret_len = from->len;
+	return 0;
+}
+
+static bool find_id(const struct plan_id_map *maps, size_t len, uint32_t id, uint32_t *ret_host_id)
+{
+	if (len == 0) {
+		*ret_host_id = id;
+		return true;
+	}
+	for (size_t i = 0; i < len; i++) {
+		if (id < maps[i].container_id || id - maps[i].container_id >= maps[i].size)
+			continue;
+		*ret_host_id = maps[i].host_id + (id - maps[i].container_id);
+		return true;
+	}
+	return false;
+}
+
+bool plan_maps_uid(const struct plan_builder *builder, uint32_t uid, uint32_t *ret_host_uid)
+{
+	return find_id(builder->uid_maps, builder->uid_maps_len, uid, ret_host_uid);
+}
+
+bool plan_maps_gid(const struct plan_builder *builder, uint32_t gid)
+{
+	uint32_t host_gid;
+
+	return find_id(builder->gid_maps, builder->gid_maps_len, gid, &host_gid);
+}
+
+/* The caller as root, and its subordinate ids (subuid(5)) after that where a helper maps them. */
+static int own_map(struct plan_builder *builder, uint32_t id, const struct host_id_range *range,
+		   struct plan_id_map **ret_maps, size_t *ret_len)
+{
+	const struct host *host = builder->host;
+	struct plan_id_map *maps = arena_array(builder->arena, struct plan_id_map, 2);
+
+	if (!maps)
+		return plan_no_memory(builder);
+	maps[0] = (struct plan_id_map){ 0, id, 1 };
+	maps[1] = (struct plan_id_map){ 1, range->start, range->count };
+	*ret_maps = maps;
+	*ret_len = 1;
+	if (host->subuid.count && host->subgid.count && host->has_newuidmap && host->has_newgidmap)
+		*ret_len = 2;
+	return 0;
+}
+
+static int configured_maps(struct plan_builder *builder)
+{
+	const struct config_linux *platform = builder->platform;
+
+	if (!platform->uid_mappings.len != !platform->gid_mappings.len)
+		return fail_at(builder->err,
+			       platform->uid_mappings.len ? "linux.gidMappings" :
+							    "linux.uidMappings",
+			       0, "uidMappings and gidMappings belong together: one is missing");
+	if (plan_copy_maps(builder, "linux.uidMappings", &platform->uid_mappings,
+			   &builder->uid_maps, &builder->uid_maps_len) < 0)
+		return -1;
+	return plan_copy_maps(builder, "linux.gidMappings", &platform->gid_mappings,
+			      &builder->gid_maps, &builder->gid_maps_len);
+}
+
+static int own_maps(struct plan_builder *builder)
+{
+	const struct host *host = builder->host;
+
+	if (host->euid == 0 && host->privileged)
+		return fail_at(builder->err, "linux.uidMappings", 0,
+			       "a new user namespace needs mappings");
+	if (own_map(builder, host->euid, &host->subuid, &builder->uid_maps,
+		    &builder->uid_maps_len) < 0)
+		return -1;
+	return own_map(builder, host->egid, &host->subgid, &builder->gid_maps,
+		       &builder->gid_maps_len);
+}
+
+/* Whether the kernel refuses this map to a caller without the capability (user_namespaces(7)). */
+static bool needs_helper(const struct plan_builder *builder, int capability,
+			 const struct plan_id_map *maps, size_t len)
+{
+	const struct host *host = builder->host;
+	uint32_t own = capability == CAP_SETUID ? host->euid : host->egid;
+
+	if (host->capabilities & (1ULL << capability))
+		return false;
+	return len != 1 || maps[0].size != 1 || maps[0].host_id != own;
+}
+
+static int choose_writer(struct plan_builder *builder)
+{
+	struct plan_namespaces *namespaces = &builder->plan->namespaces;
+	const struct host *host = builder->host;
+	bool has_helpers = host->has_newuidmap && host->has_newgidmap;
+
+	namespaces->helper_maps = needs_helper(builder, CAP_SETUID, namespaces->uid_maps,
+					       namespaces->uid_maps_len) ||
+				  needs_helper(builder, CAP_SETGID, namespaces->gid_maps,
+					       namespaces->gid_maps_len);
+	if (namespaces->helper_maps && !has_helpers) {
+		fail_at(builder->err,
+			host->has_newuidmap ? "linux.gidMappings" : "linux.uidMappings", 0,
+			"user %u may map only itself, and %s is not installed", host->euid,
+			host->has_newuidmap ? "newgidmap" : "newuidmap");
+		return fail_hint(builder->err, "install newuidmap and newgidmap (package uidmap or "
+					       "shadow-utils)");
+	}
+	/* The kernel takes a gid map from an unprivileged writer only so; newgidmap is privileged. */
+	namespaces->deny_setgroups = !namespaces->helper_maps &&
+				     !(host->capabilities & (1ULL << CAP_SETGID));
+	return 0;
+}
+
+static bool has_root(const struct plan_builder *builder)
+{
+	uint32_t host_uid;
+
+	return plan_maps_uid(builder, 0, &host_uid) && plan_maps_gid(builder, 0);
+}
+
+int plan_id_maps(struct plan_builder *builder)
+{
+	struct plan_namespaces *namespaces = &builder->plan->namespaces;
+	bool given = builder->platform->uid_mappings.len || builder->platform->gid_mappings.len;
+
+	if (given && !plan_has_own(builder, CLONE_NEWUSER))
+		return fail_at(builder->err,
+			       builder->platform->uid_mappings.len ? "linux.uidMappings" :
+								     "linux.gidMappings",
+			       0, "mappings need a user namespace");
+	if (given && configured_maps(builder) < 0)
+		return -1;
+	namespaces->become_root = plan_has_own(builder, CLONE_NEWUSER) && has_root(builder);
+	/* A joined one has its maps; those of the configuration then only describe them. */
+	if (!(namespaces->create & CLONE_NEWUSER))
+		return 0;
+	if (!given && own_maps(builder) < 0)
+		return -1;
+	namespaces->uid_maps = builder->uid_maps;
+	namespaces->uid_maps_len = builder->uid_maps_len;
+	namespaces->gid_maps = builder->gid_maps;
+	namespaces->gid_maps_len = builder->gid_maps_len;
+	namespaces->become_root = has_root(builder);
+	return choose_writer(builder);
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The container's process (or that of `exec`): arguments, environment, ids, limits, labels and
+ * the seccomp filter. Capabilities and scheduling have files of their own. Runs in the runtime;
+ * pure. Spec: config.md#process, config-linux.md#seccomp, #personality.
+ */
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <string.h>
+
+#include "base/string.h"
+#include "plan/build.h"
+#include "sys/compat.h"
+#include "sys/error.h"
+
+/** Where execvp(3) looks when PATH is unset. */
+#define DEFAULT_PATH "/bin:/usr/bin"
+
+/* ---- environment ---- */
+
+/** Entries by name, so that the last of several is found in one pass. */
+struct names {
+	const char **slots;
+	size_t mask;
+};
+
+static size_t hash_name(const char *entry, size_t len)
+{
+	uint64_t hash = 14695981039346656037ULL;
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char)entry[i]) * 1099511628211ULL;
+	return (size_t)(hash ^ hash >> 32);
+}
+
+/* Remembers the name of "NAME=value"; false if it was there already. */
+static bool add_name(struct names *names, const char *entry)
+{
+	size_t len = strcspn(entry, "=");
+	size_t slot = hash_name(entry, len) & names->mask;
+
+	for (; names->slots[slot]; slot = (slot + 1) & names->mask)
+		if (strncmp(names->slots[slot], entry, len + 1) == 0)
+			return false;
+	names->slots[slot] = entry;
+	return true;
+}
+
+static int check_env(struct plan_builder *builder, const struct string_list *env)
+{
+	for (size_t i = 0; i < env->len; i++)
+		if (!strchr(env->items[i], '=') || env->items[i][0] == '=')
+			return fail_at(builder->err, plan_at_item(builder, "process.env", i), 0,
+				       "'%s' is not of the form NAME=value", env->items[i]);
+	return 0;
+}
+
+/* All entries in the order in which they override each other; two more than the configuration's. */
+static size_t collect_env(struct plan_builder *builder, const struct string_list *from,
+			  const char **entries)
+{
+	size_t len = 0;
+
+	for (; len < from->len; len++)
+		entries[len] = from->items[len];
+	if (builder->options->listen_fds == 0)
+		return len;
+	/* Socket activation (sd_listen_fds(3)) as the program will see it: it becomes pid 1. */
+	entries[len++] = arena_format(builder->arena, "LISTEN_FDS=%u",
+				      builder->options->listen_fds);
+	entries[len++] = "LISTEN_PID=1";
+	return len;
+}
+
+static int plan_env(struct plan_builder *builder, const struct string_list *from)
+{
+	struct plan_process *process = &builder->plan->process;
+	const char **entries = arena_array(builder->arena, const char *, from->len + 2);
+	char **env = arena_array(builder->arena, char *, from->len + 4);
+	struct names names = { .mask = 16 };
+	size_t len, first;
+
+	while (names.mask < 2 * from->len + 8)
+		names.mask *= 2;
+	names.slots = arena_array(builder->arena, const char *, names.mask);
+	names.mask--;
+	if (!entries || !env || !names.slots)
+		return plan_no_memory(builder);
+	if (check_env(builder, from) < 0)
+		return -1;
+	len = first = collect_env(builder, from, entries);
+	if (builder->arena->failed)
+		return plan_no_memory(builder);
+	/* From the end, as the last one of a name holds. */
+	for (size_t i = len; i > 0; i--)
+		if (add_name(&names, entries[i - 1]))
+			env[--first] = (char *)entries[i - 1];
+	process->env = env + first;
+	process->env_len = len - first;
+	if (add_name(&names, "HOME=")) {
+		process->env_home = (int)process->env_len++;
+		process->env[process->env_home] = (char *)"HOME=/";
+	}
+	return 0;
+}
+
+static const char *find_env(const struct plan_process *process, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < process->env_len; i++)
+		if (strncmp(process->env[i], name, len) == 0 && process->env[i][len] == '=')
+			return process->env[i] + len + 1;
+	return NULL;
+}
+
+/* ---- ids ---- */
+
+static int check_mapped(struct plan_builder *builder, bool is_mapped, const char *at, uint32_t id)
+{
+	if (is_mapped)
+		return 0;
+	fail_at(builder->err, at, 0, "id %u is not mapped in the user namespace", id);
+	if (builder->platform->uid_mappings.len)
+		return -1;
+	return fail_hint(builder->err, "more ids need subordinate ones (subuid(5)) and newuidmap");
+}
+
+static bool keeps_groups(const struct plan_builder *builder)
+{
+	const struct string_map *annotations = &builder->config->annotations;
+
+	for (size_t i = 0; i < annotations->len; i++)
+		if (strcmp(annotations->items[i].key, "run.oci.keep_original_groups") == 0)
+			return strcmp(annotations->items[i].value, "1") == 0;
+	return false;
+}
+
+static int plan_groups(struct plan_builder *builder, const struct config_user *user)
+{
+	struct plan_process *process = &builder->plan->process;
+	bool denied = builder->plan->namespaces.deny_setgroups;
+
+	process->keep_groups = keeps_groups(builder) || (denied && !user->additional_gids.len);
+	if (denied && user->additional_gids.len && !process->keep_groups)
+		return fail_at(builder->err, "process.user.additionalGids", 0,
+			       "groups cannot be set: the kernel denies it in a user namespace whose "
+			       "map an unprivileged user wrote");
+	process->groups = arena_array(builder->arena, gid_t, user->additional_gids.len);
+	if (!process->groups && user->additional_gids.len)
+		return plan_no_memory(builder);
+	for (size_t i = 0; i < user->additional_gids.len; i++) {
+		uint32_t gid = user->additional_gids.items[i];
+
+		process->groups[i] = gid;
+		if (check_mapped(builder, plan_maps_gid(builder, gid),
+				 plan_at_item(builder, "process.user.additionalGids", i), gid) < 0)
+			return -1;
+	}
+	process->groups_len = user->additional_gids.len;
+	return 0;
+}
+
+static int plan_user(struct plan_builder *builder, const struct config_user *user)
+{
+	struct plan_process *process = &builder->plan->process;
+	uint32_t host_uid;
+
+	process->uid = user->uid;
+	process->gid = user->gid;
+	if (user->umask.set)
+		process->umask = (mode_t)user->umask.value;
+	if (check_mapped(builder, plan_maps_uid(builder, user->uid, &host_uid), "process.user.uid",
+			 user->uid) < 0 ||
+	    check_mapped(builder, plan_maps_gid(builder, user->gid), "process.user.gid",
+			 user->gid) < 0)
+		return -1;
+	return plan_groups(builder, user);
+}
+
+/* ---- limits, labels, terminal ---- */
+
+static int plan_rlimits(struct plan_builder *builder, const struct config_process *from)
+{
+	struct plan_process *process = &builder->plan->process;
+
+	for (size_t i = 0; i < from->rlimits.len; i++) {
+		struct plan_rlimit *rlimit = PLAN_APPEND(builder, process->rlimits);
+
+		if (!rlimit)
+			return -1;
+		rlimit->at = plan_at_item(builder, "process.rlimits", i);
+		rlimit->type = from->rlimits.items[i].type;
+		rlimit->soft = from->rlimits.items[i].soft;
+		rlimit->hard = from->rlimits.items[i].hard;
+		if (rlimit->soft > rlimit->hard)
+			return fail_at(builder->err, rlimit->at, 0,
+				       "soft limit %llu is above hard limit %llu",
+				       (unsigned long long)rlimit->soft,
+				       (unsigned long long)rlimit->hard);
+	}
+	return 0;
+}
+
+static int plan_labels(struct plan_builder *builder, const struct config_process *from)
+{
+	struct plan_process *process = &builder->plan->process;
+	const char *profile = from->apparmor_profile, *label = from->selinux_label;
+
+	if (profile && *profile) {
+		if (!builder->host->apparmor)
+			return fail_at(builder->err, "process.apparmorProfile", 0,
+				       "'%s' cannot be applied: AppArmor is not enabled", profile);
+		process->apparmor_profile = arena_format(builder->arena, "exec %s", profile);
+	}
+	if (label && *label) {
+		if (!builder->host->selinux)
+			return fail_at(builder->err, "process.selinuxLabel", 0,
+				       "'%s' cannot be applied: SELinux is not enabled", label);
+		process->selinux_label = label;
+	}
+	return 0;
+}
+
+static int plan_terminal(struct plan_builder *builder, const struct config_process *from)
+{
+	struct plan_process *process = &builder->plan->process;
+
+	process->terminal = from->terminal;
+	if (!from->terminal || !from->console_size.set)
+		return 0;
+	if (from->console_size.height > UINT16_MAX || from->console_size.width > UINT16_MAX)
+		return fail_at(builder->err, "process.consoleSize", 0,
+			       "a terminal has at most %d rows and columns", UINT16_MAX);
+	process->rows = (uint16_t)from->console_size.height;
+	process->columns = (uint16_t)from->console_size.width;
+	return 0;
+}
+
+/* ---- seccomp ---- */
+
+static bool has_notify(const struct config_seccomp *seccomp)
+{
+	for (size_t i = 0; i < seccomp->syscalls.len; i++)
+		if (seccomp->syscalls.items[i].action == SECCOMP_RET_USER_NOTIF)
+			return true;
+	return false;
+}
+
+static int plan_seccomp(struct plan_builder *builder)
+{
+	const struct config_seccomp *from = builder->platform->seccomp;
+	struct plan_seccomp *seccomp = &builder->plan->process.seccomp;
+
+	if (!from || !builder->filter || !builder->filter->len)
+		return 0;
+	*seccomp = *builder->filter;
+	seccomp->flags |= from->flags;
+	/* A listener that nothing reports to is ignored (config-linux.md#seccomp). */
+	if (!has_notify(from))
+		return 0;
+	if (!from->listener_path)
+		return fail_at(builder->err, "linux.seccomp.listenerPath", 0,
+			       "required, as an action is SCMP_ACT_NOTIFY");
+	seccomp->listener_path = from->listener_path;
+	seccomp->listener_metadata = from->listener_metadata;
+	seccomp->flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	/* Both flags return a number; the kernel wants to know how to tell the two apart. */
+	if (seccomp->flags & SECCOMP_FILTER_FLAG_TSYNC)
+		seccomp->flags |= SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
+	return 0;
+}
+
+/* ---- all of it ---- */
+
+static int plan_args(struct plan_builder *builder, const struct config_process *from)
+{
+	struct plan_process *process = &builder->plan->process;
+
+	if (!from->args.len)
+		return fail_at(builder->err, "process.args", 0, "at least one argument is required");
+	if (!from->cwd || from->cwd[0] != '/')
+		return fail_at(builder->err, "process.cwd", 0, "'%s' is not absolute",
+			       from->cwd ? from->cwd : "");
+	process->args = from->args.items;
+	process->cwd = from->cwd;
+	return 0;
+}
+
+static void plan_simple(struct plan_builder *builder, const struct config_process *from)
+{
+	struct plan_process *process = &builder->plan->process;
+	const struct plan_options *options = builder->options;
+	const char *path = find_env(process, "PATH");
+
+	process->present = true;
+	process->path = path ? path : DEFAULT_PATH;
+	process->no_new_privileges = from->no_new_privileges;
+	process->set_oom_score_adj = from->oom_score_adj.set;
+	process->oom_score_adj = (int)from->oom_score_adj.value;
+	process->oom_score_adj_optional = !builder->host->privileged;
+	process->set_personality = builder->platform->personality.set;
+	process->personality = builder->platform->personality.domain;
+	/* Named by the id, so that `exec` joins the same one. */
+	process->keyring = options->no_new_keyring ? NULL : builder->plan->id;
+	process->preserve_fds = options->preserve_fds > options->listen_fds ? options->preserve_fds :
+									      options->listen_fds;
+}
+
+int plan_process(struct plan_builder *builder, const struct config_process *from)
+{
+	if (plan_args(builder, from) < 0 || plan_env(builder, &from->env) < 0 ||
+	    plan_user(builder, &from->user) < 0 || plan_rlimits(builder, from) < 0 ||
+	    plan_labels(builder, from) < 0 || plan_terminal(builder, from) < 0 ||
+	    plan_capabilities(builder, from) < 0 || plan_scheduling(builder, from) < 0 ||
+	    plan_seccomp(builder) < 0)
+		return -1;
+	plan_simple(builder, from);
+	return 0;
+}

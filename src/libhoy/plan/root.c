@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The root file system, and the paths in it that are masked or made read-only. Runs in the
+ * runtime; pure. Spec: config.md#root, config-linux.md#rootfs-mount-propagation, #masked-paths.
+ */
+#include "plan/build.h"
+#include "sys/compat.h"
+#include "sys/error.h"
+
+/*
+ * The inherited tree never stays a peer of the host: it is at most a slave. What makes the root
+ * visible to mounts inside (shared) or closed to binds is set when the root stands on its own.
+ */
+static void choose_propagation(struct plan_root *root, uint64_t wanted)
+{
+	root->old_propagation = wanted == MS_PRIVATE ? MS_PRIVATE : MS_SLAVE;
+	if (wanted == MS_SHARED || wanted == MS_UNBINDABLE)
+		root->propagation = wanted;
+}
+
+int plan_root(struct plan_builder *builder)
+{
+	const struct config_root *from = builder->config->root;
+	struct plan_root *root = &builder->plan->root;
+
+	if (!from || !from->path || !*from->path)
+		return fail_at(builder->err, from ? "root.path" : "root", 0, "required");
+	root->at = "root.path";
+	root->path = from->path[0] == '/' ? arena_strdup(builder->arena, from->path) :
+					    arena_format(builder->arena, "%s/%s",
+							 builder->options->bundle, from->path);
+	root->readonly = from->readonly;
+	root->host_mounts = !plan_has_own(builder, CLONE_NEWNS);
+	root->no_pivot = builder->options->no_pivot && !root->host_mounts;
+	choose_propagation(root, builder->platform->rootfs_propagation);
+	return 0;
+}
+
+static int copy_paths(struct plan_builder *builder, const char *list,
+		      const struct string_list *from, struct plan_path **ret_paths, size_t *ret_len)
+{
+	struct plan_path *paths = arena_array(builder->arena, struct plan_path, from->len);
+
+	if (!paths && from->len)
+		return plan_no_memory(builder);
+	for (size_t i = 0; i < from->len; i++) {
+		paths[i].at = plan_at_item(builder, list, i);
+		if (from->items[i][0] != '/')
+			return fail_at(builder->err, paths[i].at, 0, "'%s' is not absolute",
+				       from->items[i]);
+		paths[i].path = plan_clean_path(builder, paths[i].at, from->items[i]);
+		if (!paths[i].path)
+			return -1;
+	}
+	*ret_paths = paths;
+	*ret_len = from->len;
+	return 0;
+}
+
+int plan_paths(struct plan_builder *builder)
+{
+	const struct config_linux *platform = builder->platform;
+	struct plan *plan = builder->plan;
+
+	if (copy_paths(builder, "linux.maskedPaths", &platform->masked_paths, &plan->masked_paths,
+		       &plan->masked_paths_len) < 0)
+		return -1;
+	return copy_paths(builder, "linux.readonlyPaths", &platform->readonly_paths,
+			  &plan->readonly_paths, &plan->readonly_paths_len);
+}
