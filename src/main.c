@@ -41,7 +41,6 @@
 #include "base/string.h"
 #include "command.h"
 #include "protect.h"
-#include "runtime/version.h"
 #include "sys/cleanup.h"
 #include "sys/error.h"
 
@@ -161,7 +160,7 @@ static void print_version(void)
 {
 	const char *const *features = hoy_build_features();
 
-	printf("hoy version %s\ncommit: %s\nspec: 1.3.0\n", hoy_version(), HOY_COMMIT);
+	printf("hoy version %s\ncommit: %s\nspec: 1.3.0\n", hoy_version(), hoy_commit());
 	for (size_t i = 0; features[i]; i++)
 		printf("%s%s", i > 0 ? " " : "", features[i]);
 	putchar('\n');

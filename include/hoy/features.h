@@ -11,6 +11,9 @@ char *hoy_spec_json(int rootless);
 /** Version of this library, "0.1.0". */
 const char *hoy_version(void);
 
+/** The commit this library was built from, "unknown" outside a repository. */
+const char *hoy_commit(void);
+
 /** What this build can do, one "+NAME" or "-NAME" each, NULL-terminated. */
 const char *const *hoy_build_features(void);
 

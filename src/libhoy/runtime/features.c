@@ -34,6 +34,11 @@ const char *hoy_version(void)
 	return HOY_VERSION;
 }
 
+const char *hoy_commit(void)
+{
+	return HOY_COMMIT;
+}
+
 const char *const *hoy_build_features(void)
 {
 	return build_features;
