@@ -50,6 +50,10 @@ struct launch_fds {
 	int *sources;
 	/** One place per mount (plan->mounts_len), filled by init for those finished later. */
 	int *mounts;
+	/** User namespace with the mapping of an idmapped mount, one place per mount; -1 = none. */
+	int *idmaps;
+	/** Where bootstrap stages idmapped sources, an absolute path of the runtime's own. */
+	const char *staging;
 	/** The seccomp agent's message, with ten blanks for the pid at each offset. */
 	char *listener_state;
 	size_t listener_state_len, listener_pid_offsets[2];
@@ -190,6 +194,16 @@ int step_execing(struct init *init, struct hoy_error *err);
 /** Applies attributes to a mount; locked flags of the source (user namespace) are kept. */
 int attributes_apply(int mount, const struct plan_attributes *attributes, bool readonly_late,
 		     const char *at, struct hoy_error *err);
+
+/** Maps the ids of a detached mount, where the plan wants that. */
+int attributes_idmap(const struct launch_fds *fds, const struct plan *plan, size_t index, int mount,
+		     struct hoy_error *err);
+
+/* staging.c */
+/** Puts idmapped bind sources where init, which may not map ids itself, can clone them. */
+int stage_sources(const struct plan *plan, const struct launch_fds *fds, struct hoy_error *err);
+/** The path of a staged source below fds->staging. */
+void staging_path(const struct launch_fds *fds, size_t index, char *path, size_t size);
 
 /* copy_up.c */
 /** Copies what is in one directory into another, ids and modes kept, links not followed. */

@@ -79,3 +79,22 @@ int attributes_apply(int mount, const struct plan_attributes *attributes, bool r
 			       (unsigned long long)attributes->recursive_clear);
 	return 0;
 }
+
+int attributes_idmap(const struct launch_fds *fds, const struct plan *plan, size_t index, int mount,
+		     struct hoy_error *err)
+{
+	const struct plan_mount *wanted = &plan->mounts[index];
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
+	unsigned int flags = AT_EMPTY_PATH | (wanted->idmap_recursive ? AT_RECURSIVE : 0);
+
+	if (!fds->idmaps || fds->idmaps[index] < 0)
+		return 0;
+	attr.userns_fd = (uint64_t)fds->idmaps[index];
+	if (mount_setattr(mount, "", flags, &attr, sizeof(attr)) == 0)
+		return 0;
+	fail_at(err, wanted->at, errno, "map the ids of %s",
+		wanted->source ? wanted->source : wanted->destination);
+	return err->code != EINVAL ? -1 :
+				     fail_hint(err, "its file system does not support idmapped mounts "
+						    "on this kernel, or it is mapped already");
+}

@@ -22,6 +22,27 @@
 /* fsconfig(2) takes values of at most this length. */
 #define PARAMETER_MAX 255
 
+/* @returns a detached clone of a bind source, or of what bootstrap has staged in its place */
+static int clone_source(const struct init *init, size_t index, struct hoy_error *err)
+{
+	const struct plan_mount *mount = &init->plan->mounts[index];
+	unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+	const char *path = mount->source;
+	char staged[PATH_MAX];
+	int fd;
+
+	if (init->plan->staged && mount->uid_maps_len) {
+		staging_path(init->fds, index, staged, sizeof(staged));
+		path = staged;
+	}
+	if (mount->recursive)
+		flags |= AT_RECURSIVE;
+	if (mount->source_nofollow)
+		flags |= AT_SYMLINK_NOFOLLOW;
+	fd = open_tree(AT_FDCWD, path, flags);
+	return fd >= 0 ? fd : fail_at(err, mount->at, errno, "bind %s", mount->source);
+}
+
 /*
  * Bind sources are cloned before the ids change and before any other mount, from the container's
  * own copy of the host's mounts: that keeps the host's flags locked and the host out of reach
@@ -33,19 +54,16 @@ int step_sources(struct init *init, struct hoy_error *err)
 
 	for (size_t i = 0; i < plan->mounts_len; i++) {
 		const struct plan_mount *mount = &plan->mounts[i];
-		unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
-		int fd;
+		int *source;
 
 		if (mount->source_index < 0 || mount->kind != PLAN_MOUNT_BIND)
 			continue;
-		if (mount->recursive)
-			flags |= AT_RECURSIVE;
-		if (mount->source_nofollow)
-			flags |= AT_SYMLINK_NOFOLLOW;
-		fd = open_tree(AT_FDCWD, mount->source, flags);
-		if (fd < 0)
-			return fail_at(err, mount->at, errno, "bind %s", mount->source);
-		init->fds->sources[mount->source_index] = fd;
+		source = &init->fds->sources[mount->source_index];
+		*source = clone_source(init, i, err);
+		if (*source < 0)
+			return -1;
+		if (!plan->staged && attributes_idmap(init->fds, plan, i, *source, err) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -271,9 +289,10 @@ static int fill_new(const struct init *init, const struct plan_mount *mount, int
 }
 
 /* @returns a detached mount with all its attributes */
-static int make_detached(struct init *init, const struct plan_mount *mount, int target,
-			 const char *mode, struct hoy_error *err)
+static int make_detached(struct init *init, size_t index, int target, const char *mode,
+			 struct hoy_error *err)
 {
+	const struct plan_mount *mount = &init->plan->mounts[index];
 	autoclose int fd = -1;
 	bool refused = false;
 
@@ -291,7 +310,9 @@ static int make_detached(struct init *init, const struct plan_mount *mount, int 
 	if (check_proc_rule(mount, target, fd, err) < 0 ||
 	    attributes_apply(fd, &mount->attributes, mount->readonly_late, mount->at, err) < 0)
 		return -1;
-	if (mount->kind == PLAN_MOUNT_NEW && !refused && fill_new(init, mount, fd, target, err) < 0)
+	if (mount->kind == PLAN_MOUNT_NEW && !refused &&
+	    (attributes_idmap(init->fds, init->plan, index, fd, err) < 0 ||
+	     fill_new(init, mount, fd, target, err) < 0))
 		return -1;
 	return take_fd(&fd);
 }
@@ -360,7 +381,7 @@ static int make_mount(struct init *init, size_t index, struct hoy_error *err)
 	else {
 		if (mount->inherit_mode)
 			covered_mode(target, made, mode, sizeof(mode));
-		fd = make_detached(init, mount, target, mode[0] ? mode : NULL, err);
+		fd = make_detached(init, index, target, mode[0] ? mode : NULL, err);
 		if (fd >= 0 && attach(init, mount, fd, target, err) < 0)
 			return -1;
 	}

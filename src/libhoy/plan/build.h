@@ -80,6 +80,7 @@ static inline bool plan_has_own(const struct plan_builder *builder, uint64_t typ
 
 /* namespaces.c, ids.c */
 int plan_namespaces(struct plan_builder *builder);
+int plan_staging(struct plan_builder *builder);
 int plan_id_maps(struct plan_builder *builder);
 /** Whether an id of the container is mapped by its user namespace, and to what id of the host. */
 bool plan_maps_uid(const struct plan_builder *builder, uint32_t uid, uint32_t *ret_host_uid);

@@ -120,3 +120,17 @@ int plan_namespaces(struct plan_builder *builder)
 	namespaces->bootstrap = needs_bootstrap(namespaces);
 	return 0;
 }
+
+/* After the mounts: only the owner of a file system may map its ids, which init is not here. */
+int plan_staging(struct plan_builder *builder)
+{
+	struct plan *plan = builder->plan;
+
+	if (!((plan->namespaces.create | plan->namespaces.joined) & CLONE_NEWUSER))
+		return 0;
+	for (size_t i = 0; i < plan->mounts_len; i++)
+		if (plan->mounts[i].kind == PLAN_MOUNT_BIND && plan->mounts[i].uid_maps_len)
+			plan->staged = true;
+	plan->namespaces.bootstrap |= plan->staged;
+	return 0;
+}

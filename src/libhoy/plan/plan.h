@@ -382,6 +382,11 @@ struct plan {
 	struct plan_root root;
 	struct plan_mount *mounts;
 	size_t mounts_len;
+	/**
+	 * Init may not map ids, as it lives in a user namespace: bootstrap clones and maps the sources
+	 * of idmapped binds and stages them for init.
+	 */
+	bool staged;
 	/** How many mounts have a source_index. */
 	size_t sources_len;
 	struct plan_device *devices;

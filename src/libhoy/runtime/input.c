@@ -85,7 +85,7 @@ static struct plan_source_facts *probe_sources(struct input *input, const char *
 int input_filter(struct input *input, const struct config *config, const struct log *log,
 		 int state_root, struct plan_seccomp *ret, struct hoy_error *err)
 {
-	struct seccomp_options options = { .log = log };
+	struct seccomp_options options = { .log = *log };
 	autoclose int cache = -1;
 
 	if (!config->linux || !config->linux->seccomp)

@@ -84,7 +84,8 @@ int launch_prepare(struct launch *launch, struct arena *arena, struct hoy_error 
 
 	fds->sources = places(arena, launch->plan->sources_len);
 	fds->mounts = places(arena, launch->plan->mounts_len);
-	if (!fds->sources || !fds->mounts)
+	fds->idmaps = places(arena, launch->plan->mounts_len);
+	if (!fds->sources || !fds->mounts || !fds->idmaps)
 		return fail(err, ENOMEM, "prepare the launch");
 	r = message_pair(pair);
 	if (r < 0)
@@ -96,7 +97,7 @@ int launch_prepare(struct launch *launch, struct arena *arena, struct hoy_error 
 	if (launch->procfs < 0)
 		return -1;
 	fds->procfs = launch->procfs;
-	if (open_joins(launch, arena, err) < 0)
+	if (open_joins(launch, arena, err) < 0 || launch_make_idmaps(launch, err) < 0)
 		return -1;
 	return listener_connect(launch, arena, err);
 }
@@ -406,4 +407,6 @@ void launch_done(struct launch *launch)
 	close_fd(&fds->exec_root);
 	for (size_t i = 0; i < fds->joins_len; i++)
 		close_fd(&fds->joins[i].fd);
+	for (size_t i = 0; fds->idmaps && i < launch->plan->mounts_len; i++)
+		close_fd(&fds->idmaps[i]);
 }

@@ -72,6 +72,9 @@ void launch_done(struct launch *launch);
 /** Writes id maps: maps.c. */
 int launch_write_maps(struct launch *launch, struct hoy_error *err);
 
+/** Makes a user namespace for the mapping of each idmapped mount: maps.c. */
+int launch_make_idmaps(struct launch *launch, struct hoy_error *err);
+
 /** Opens /proc and makes sure that it is the root of a procfs. @returns a descriptor or -1 */
 int launch_open_procfs(struct hoy_error *err);
 

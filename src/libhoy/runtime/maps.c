@@ -7,6 +7,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,7 +24,13 @@
 /* Words of one helper call: itself, the pid, three for each mapping, the end. */
 #define HELPER_WORDS(mappings) (3 + 3 * (mappings))
 
-static int write_map(const struct launch *launch, const char *file, const char *at,
+/** A process whose user namespace waits for its maps. */
+struct mapped {
+	int procfs;
+	pid_t pid;
+};
+
+static int write_map(const struct mapped *mapped, const char *file, const char *at,
 		     const struct plan_id_map *maps, size_t len, struct hoy_error *err)
 {
 	autotext struct text text = { 0 };
@@ -34,8 +42,8 @@ static int write_map(const struct launch *launch, const char *file, const char *
 				maps[i].size);
 	if (text.failed)
 		return fail_at(err, at, ENOMEM, "compose the map");
-	format_text(name, sizeof(name), "%d/%s", (int)launch->pid, file);
-	r = file_write(launch->procfs, name, text.bytes, text.len);
+	format_text(name, sizeof(name), "%d/%s", (int)mapped->pid, file);
+	r = file_write(mapped->procfs, name, text.bytes, text.len);
 	if (r < 0)
 		return fail_at(err, at, r, "write %s", file);
 	return 0;
@@ -131,6 +139,7 @@ int launch_write_maps(struct launch *launch, struct hoy_error *err)
 	static const char *const uid_helper[2] = { "/usr/bin/newuidmap", "/bin/newuidmap" };
 	static const char *const gid_helper[2] = { "/usr/bin/newgidmap", "/bin/newgidmap" };
 	const struct plan_namespaces *plan = &launch->plan->namespaces;
+	const struct mapped mapped = { launch->procfs, launch->pid };
 
 	if (plan->helper_maps)
 		return map_by_helper(launch, uid_helper, "linux.uidMappings", plan->uid_maps,
@@ -140,9 +149,79 @@ int launch_write_maps(struct launch *launch, struct hoy_error *err)
 					       plan->gid_maps, plan->gid_maps_len, err);
 	if (plan->deny_setgroups && deny_setgroups(launch, err) < 0)
 		return -1;
-	if (write_map(launch, "uid_map", "linux.uidMappings", plan->uid_maps, plan->uid_maps_len,
+	if (write_map(&mapped, "uid_map", "linux.uidMappings", plan->uid_maps, plan->uid_maps_len,
 		      err) < 0)
 		return -1;
-	return write_map(launch, "gid_map", "linux.gidMappings", plan->gid_maps, plan->gid_maps_len,
+	return write_map(&mapped, "gid_map", "linux.gidMappings", plan->gid_maps, plan->gid_maps_len,
 			 err);
+}
+
+/* ---- idmapped mounts ---- */
+
+/* Nothing runs in it: a process only carries the namespace until its maps are written. */
+static _Noreturn void carry_namespace(void)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		(void)pause();
+}
+
+static int open_mapped(const struct launch *launch, const struct plan_mount *mount,
+		       const struct mapped *mapped, struct hoy_error *err)
+{
+	char name[32];
+	int fd;
+
+	if (write_map(mapped, "uid_map", mount->at, mount->uid_maps, mount->uid_maps_len, err) < 0 ||
+	    write_map(mapped, "gid_map", mount->at, mount->gid_maps, mount->gid_maps_len, err) < 0)
+		return fail_in(err, "map the ids of the mount");
+	format_text(name, sizeof(name), "%d/ns/user", (int)mapped->pid);
+	fd = openat(launch->procfs, name, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 ? fd : fail_at(err, mount->at, errno, "open the mount's user namespace");
+}
+
+static int make_idmap(const struct launch *launch, const struct plan_mount *mount,
+		      struct hoy_error *err)
+{
+	struct mapped mapped = { .procfs = launch->procfs };
+	autoclose int pidfd = -1;
+	int fd;
+
+	mapped.pid = process_clone(CLONE_NEWUSER, -1, SIGCHLD, &pidfd);
+	if (mapped.pid == 0)
+		carry_namespace();
+	if (mapped.pid < 0)
+		return fail_at(err, mount->at, mapped.pid, "make the mount's user namespace");
+	fd = open_mapped(launch, mount, &mapped, err);
+	process_kill_and_reap(pidfd);
+	return fd;
+}
+
+/* Mounts with the same mapping share a namespace: most take the container's own. */
+static int find_idmap(const struct launch *launch, size_t index)
+{
+	const struct plan_mount *mounts = launch->plan->mounts;
+
+	for (size_t i = 0; i < index; i++)
+		if (launch->fds.idmaps[i] >= 0 && mounts[i].uid_maps == mounts[index].uid_maps &&
+		    mounts[i].gid_maps == mounts[index].gid_maps)
+			return fcntl(launch->fds.idmaps[i], F_DUPFD_CLOEXEC, 3);
+	return -1;
+}
+
+int launch_make_idmaps(struct launch *launch, struct hoy_error *err)
+{
+	for (size_t i = 0; i < launch->plan->mounts_len; i++) {
+		const struct plan_mount *mount = &launch->plan->mounts[i];
+		int *fd = &launch->fds.idmaps[i];
+
+		if (!mount->uid_maps_len)
+			continue;
+		*fd = find_idmap(launch, i);
+		if (*fd < 0)
+			*fd = make_idmap(launch, mount, err);
+		if (*fd < 0)
+			return -1;
+	}
+	return 0;
 }
