@@ -31,8 +31,8 @@ FLAVOURS = {
     "systemd": SMALL + "dbus dbus-user-session libpam-systemd systemd systemd-sysv udev".split(),
 }
 EXTRAS = {
-    "engines": """ca-certificates containerd criu docker.io fuse-overlayfs iptables nftables passt
-        podman slirp4netns""".split(),
+    "engines": """ca-certificates containerd criu docker-cli docker.io fuse-overlayfs iptables
+        nftables passt podman slirp4netns""".split(),
     "lsm": "policycoreutils selinux-policy-default".split(),
 }
 UNREAD = ("/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*")
@@ -99,13 +99,13 @@ def build_kernel(target, recipe):
     release = next((tree / "boot").glob("vmlinuz-*")).name.partition("-")[2]
     shutil.move(tree / "boot" / f"vmlinuz-{release}", target / "vmlinuz")
     # An extracted tree lacks the links that make /bin, /lib part of /usr, in the older suite.
-    modules = next(path for path in (tree / "usr/lib", tree / "lib") if (path / "modules").is_dir())
+    modules = next(tree.glob("usr/lib/modules"), tree / "lib/modules")
     base = target / "base"
     (base / "lib").mkdir(parents=True)
-    shutil.move(modules / "modules", base / "lib/modules")
+    shutil.move(modules, base / "lib/modules")
     subprocess.run(["depmod", "-b", base, release], check=True)
-    busybox = next(path for path in (tree / "usr/bin", tree / "bin") if (path / "busybox").is_file())
-    content = initramfs_base(base, release, (busybox / "busybox").read_bytes())
+    busybox = next(tree.glob("usr/bin/busybox"), tree / "bin/busybox")
+    content = initramfs_base(base, release, busybox.read_bytes())
     (target / "initramfs").write_bytes(content)
     make_ext4(target / "modules.ext4", "256M", base / "lib/modules")
     shutil.rmtree(tree)
@@ -158,8 +158,8 @@ def mmdebstrap(variant, recipe, tree, options):
 def make_ext4(image, size, tree):
     """Make a sparse image of the given size that holds what is in the directory tree."""
     image.touch()  # mke2fs says so when it creates a file
-    command = ["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", tree, image, size]
-    subprocess.run(command, check=True)
+    options = ["-q", "-t", "ext4", "-O", "^has_journal", "-m", "0"]
+    subprocess.run(["mke2fs", *options, "-d", tree, image, size], check=True)
 
 
 def mirror():

@@ -48,7 +48,7 @@ class Initramfs:
     def _add(self, path, mode, data):
         self._inode += 1
         name = path.encode() + b"\0"
-        # inode, mode, uid, gid, links, mtime, size, device (2), special device (2), name size, check
+        # inode, mode, uid, gid, links, mtime, size, 2 of device, 2 of node, name's size, check
         fields = (self._inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0)
         self._data += b"070701" + b"".join(b"%08X" % field for field in fields) + name
         self._pad()
