@@ -243,6 +243,14 @@ static int read_member(const struct json_node *node, const struct member *member
 	return r;
 }
 
+/** Members that may be absent: ret_ then keeps its value. */
+static int read_optional(const struct json_node *object, const char *key, const char **ret_string)
+{
+	const struct json_node *node = json_member(object, key);
+
+	return node ? json_get_string(node, ret_string) : 0;
+}
+
 /** Number of items if it is a list (or absent), else -1. */
 static ssize_t list_len(const struct json_node *node)
 {
@@ -309,12 +317,11 @@ static int read_late_writes(const struct json_node *list, struct arena *arena,
 		return -ENOMEM;
 	for (const struct json_node *node = list->children; node; node = node->next, write++) {
 		write->late = true;
-		if (json_get_string(json_member(node, "at"), &write->at) < 0 ||
+		if (read_optional(node, "at", &write->at) < 0 ||
 		    json_get_string(json_member(node, "file"), &write->file) < 0 ||
 		    json_get_string(json_member(node, "value"), &write->value) < 0 ||
-		    json_get_string(json_member(node, "controller"), &write->controller) < 0 ||
-		    json_get_bool(json_member(node, "optional"), &write->optional) < 0 ||
-		    !write->file || !write->value)
+		    read_optional(node, "controller", &write->controller) < 0 ||
+		    json_get_bool(json_member(node, "optional"), &write->optional) < 0)
 			return -EINVAL;
 	}
 	record->late_writes_len = (size_t)len;
@@ -326,8 +333,8 @@ static int read_hook(const struct json_node *node, struct arena *arena, struct p
 	const struct json_node *env = json_member(node, "env");
 	int64_t timeout_ms = -1;
 
-	if (json_get_string(json_member(node, "at"), &hook->at) < 0 ||
-	    json_get_string(json_member(node, "path"), &hook->path) < 0 || !hook->path ||
+	if (read_optional(node, "at", &hook->at) < 0 ||
+	    json_get_string(json_member(node, "path"), &hook->path) < 0 ||
 	    json_get_signed(json_member(node, "timeoutMs"), -1, INT32_MAX, &timeout_ms) < 0 ||
 	    read_strings(json_member(node, "args"), arena, &hook->args, NULL) < 0)
 		return -EINVAL;
@@ -345,7 +352,6 @@ static int read_hooks(const struct json_node *object, struct arena *arena, struc
 	if (!object)
 		return 0;
 	if (len < 0 || json_get_string(json_member(object, "state"), &hooks->state) < 0 ||
-	    !hooks->state ||
 	    json_get_unsigned(json_member(object, "pidOffset"), SIZE_MAX, &pid_offset) < 0)
 		return -EINVAL;
 	hooks->state_len = strlen(hooks->state);
