@@ -4,6 +4,9 @@
  * concern is one function plan_CONCERN() that reads the configuration, the host and what earlier
  * concerns have put into the plan, and fills its own members. plan.c calls them in order.
  *
+ * What config_read() checks is not checked again here; only what depends on the host, the options
+ * or other decisions is.
+ *
  * Memory: text that is only stored may be NULL when the arena is exhausted, as plan_build() looks
  * at arena->failed at its end; what is looked at or written to meanwhile is checked at once.
  */
@@ -80,13 +83,14 @@ static inline bool plan_has_own(const struct plan_builder *builder, uint64_t typ
 
 /* namespaces.c, ids.c */
 int plan_namespaces(struct plan_builder *builder);
-int plan_staging(struct plan_builder *builder);
 int plan_id_maps(struct plan_builder *builder);
+/** Whether bind sources must be staged for init; after plan_mounts(). */
+int plan_staging(struct plan_builder *builder);
 /** Whether an id of the container is mapped by its user namespace, and to what id of the host. */
 bool plan_maps_uid(const struct plan_builder *builder, uint32_t uid, uint32_t *ret_host_uid);
 bool plan_maps_gid(const struct plan_builder *builder, uint32_t gid);
-/** Mappings of the configuration as those of the plan, checked: see id_map_problem(). */
-int plan_copy_maps(struct plan_builder *builder, const char *at, const config_id_mappings *from,
+/** Mappings of the configuration as those of the plan. */
+int plan_copy_maps(struct plan_builder *builder, const config_id_mappings *from,
 		   struct plan_id_map **ret_maps, size_t *ret_len);
 
 /* root.c */
@@ -104,6 +108,8 @@ int plan_mount_finish(struct plan_builder *builder, const struct config_mount *f
 /** Applies mounts[].options to a mount whose kind, destination and file system are known. */
 int plan_mount_options(struct plan_builder *builder, const struct config_mount *from,
 		       struct plan_mount *mount);
+/** Whether nothing can be made below a mount, as the kernel fills it. */
+bool plan_mount_is_fixed(const struct plan_mount *mount);
 /** Adds a file system parameter. */
 int plan_mount_parameter(struct plan_builder *builder, struct plan_mount *mount, const char *key,
 			 const char *value);
@@ -131,6 +137,8 @@ int plan_hooks(struct plan_builder *builder);
 
 /* cgroup.c, resources.c */
 int plan_cgroup(struct plan_builder *builder);
+/** Whom the cgroup is handed to; after plan_mounts(). */
+int plan_cgroup_owner(struct plan_builder *builder);
 /** Adds what `resources` asks for to plan->cgroup.writes. */
 int plan_resources(struct plan_builder *builder, const struct config_resources *resources);
 

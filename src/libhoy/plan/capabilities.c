@@ -16,7 +16,7 @@ struct set {
 	uint64_t *mask;
 };
 
-/* Names that libcap does not know have been warned about when the configuration was read. */
+/* Names that nobody knows have been warned about when the configuration was read. */
 static uint64_t mask_of(const struct string_list *names)
 {
 	uint64_t mask = 0;
@@ -53,7 +53,7 @@ int plan_capabilities(struct plan_builder *builder, const struct config_process 
 	const struct host *host = builder->host;
 	uint64_t known = host->last_capability >= 63 ? ~0ULL :
 						       (2ULL << host->last_capability) - 1;
-	uint64_t unknown = 0, lacking = 0, inconsistent = 0;
+	uint64_t unknown = 0, lacking = 0, unbounded = 0;
 
 	if (!from)
 		return 0;
@@ -73,9 +73,10 @@ int plan_capabilities(struct plan_builder *builder, const struct config_process 
 			limit(builder, &sets[i], i ? host->capabilities : host->bounding, &lacking,
 			      "hoy itself lacks it");
 	}
-	limit(builder, &sets[2], to->permitted, &inconsistent, "it is not in permitted");
-	limit(builder, &sets[3], to->bounding, &inconsistent, "it is not in bounding");
-	limit(builder, &sets[4], to->permitted & to->inheritable, &inconsistent,
-	      "it is not in both permitted and inheritable");
+	/* capset(2): the bounding set limits what can become inheritable. */
+	limit(builder, &sets[3], to->bounding, &unbounded, "it is not in bounding");
+	/* These two have been warned about when the configuration was read. */
+	to->effective &= to->permitted;
+	to->ambient &= to->permitted & to->inheritable;
 	return 0;
 }

@@ -92,18 +92,6 @@ static int plan_device_rules(struct plan_builder *builder, const struct config_r
 
 /* ---- the path of cgroupfs ---- */
 
-static bool has_parent_component(const char *path)
-{
-	for (; *path; path += strspn(path, "/")) {
-		size_t len = strcspn(path, "/");
-
-		if (len == 2 && strncmp(path, "..", 2) == 0)
-			return true;
-		path += len;
-	}
-	return false;
-}
-
 static bool is_systemd_form(const char *path)
 {
 	const char *second = strchr(path, ':');
@@ -114,8 +102,6 @@ static bool is_systemd_form(const char *path)
 
 static int check_path(struct plan_builder *builder, const char *path)
 {
-	if (has_parent_component(path) || string_has_control(path))
-		return fail_at(builder->err, at_path, 0, "'%s' is no path of a cgroup", path);
 	if (!is_systemd_form(path))
 		return 0;
 	fail_at(builder->err, at_path, 0, "'%s' is of systemd's form slice:prefix:name", path);
@@ -217,7 +203,7 @@ static int read_systemd_path(struct plan_builder *builder, const char **ret_slic
 		*ret_unit = arena_format(builder->arena, "hoy-%s.scope", builder->options->id);
 		return 0;
 	}
-	if (!is_systemd_form(path) || string_has_control(path))
+	if (!is_systemd_form(path))
 		return fail_at(builder->err, at_path, 0,
 			       "'%s' is not of systemd's form slice:prefix:name", path);
 	prefix = strchr(path, ':') + 1;
@@ -277,35 +263,31 @@ static int plan_systemd(struct plan_builder *builder)
 
 /* ---- ownership ---- */
 
-static bool is_writable_cgroup_mount(struct plan_builder *builder, const struct config_mount *mount)
+static bool is_writable_cgroup_mount(const struct plan_mount *mount)
 {
-	const char *destination = plan_clean_path(builder, "mounts", mount->destination);
-
-	if (!destination || strcmp(destination, "/sys/fs/cgroup") != 0 || !mount->source ||
-	    strcmp(mount->source, "cgroup") != 0)
-		return false;
-	for (size_t i = 0; i < mount->options.len; i++)
-		if (strcmp(mount->options.items[i], "ro") == 0)
-			return false;
-	return true;
+	return mount->kind == PLAN_MOUNT_NEW && strcmp(mount->fstype, "cgroup2") == 0 &&
+	       strcmp(mount->destination, "/sys/fs/cgroup") == 0 &&
+	       !(mount->attributes.set & MOUNT_ATTR_RDONLY);
 }
 
 /* A container with a view of its own and write access gets its cgroup to manage. */
-static void plan_owner(struct plan_builder *builder)
+int plan_cgroup_owner(struct plan_builder *builder)
 {
-	const struct config *config = builder->config;
-	uint32_t uid = config->process ? config->process->user.uid : 0, host_uid;
+	const struct config_process *process = builder->config->process;
+	struct plan *plan = builder->plan;
+	uint32_t host_uid;
 
-	if (!builder->plan->cgroup.path || !builder->host->privileged ||
-	    !(builder->plan->namespaces.create & CLONE_NEWCGROUP))
-		return;
+	if (!plan->cgroup.path || !builder->host->privileged ||
+	    !(plan->namespaces.create & CLONE_NEWCGROUP))
+		return 0;
 	/* Whose ids they are is known only if the configuration describes the joined namespace. */
-	if ((builder->plan->namespaces.joined & CLONE_NEWUSER) && !builder->uid_maps_len)
-		return;
-	for (size_t i = 0; i < config->mounts.len; i++)
-		if (is_writable_cgroup_mount(builder, &config->mounts.items[i]) &&
-		    plan_maps_uid(builder, uid, &host_uid))
-			builder->plan->cgroup.owner = host_uid;
+	if ((plan->namespaces.joined & CLONE_NEWUSER) && !builder->uid_maps_len)
+		return 0;
+	for (size_t i = 0; i < plan->mounts_len; i++)
+		if (is_writable_cgroup_mount(&plan->mounts[i]) &&
+		    plan_maps_uid(builder, process ? process->user.uid : 0, &host_uid))
+			plan->cgroup.owner = host_uid;
+	return 0;
 }
 
 /* ---- all of it ---- */
@@ -352,7 +334,7 @@ int plan_cgroup(struct plan_builder *builder)
 
 	cgroup->at = at_path;
 	cgroup->manager = builder->options->cgroup_manager;
-	cgroup->mount_point = builder->host->cgroup_root;
+	cgroup->mount_point = arena_strdup(builder->arena, builder->host->cgroup_root);
 	if (resources && plan_resources(builder, resources) < 0)
 		return -1;
 	if (plan_place(builder) < 0 || plan_device_rules(builder, resources) < 0)
@@ -360,6 +342,5 @@ int plan_cgroup(struct plan_builder *builder)
 	for (size_t i = 0; i < cgroup->writes_len; i++)
 		cgroup->has_late_writes |= cgroup->writes[i].late;
 	cgroup->optional = !builder->host->privileged && !find_demand(cgroup);
-	plan_owner(builder);
 	return 0;
 }

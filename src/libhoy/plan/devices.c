@@ -13,7 +13,6 @@
 #include "base/string.h"
 #include "plan/build.h"
 #include "sys/cleanup.h"
-#include "sys/error.h"
 
 #define DEVICE_MODE 0666
 
@@ -81,57 +80,39 @@ static void place(struct plan_builder *builder, const struct plan_mount *dev,
 		device->dev_name = name_in_dev(dev, device->path);
 }
 
-static struct plan_device *find_device(const struct plan *plan, const char *path)
+static bool has_device(const struct plan *plan, const char *path)
 {
 	for (size_t i = 0; i < plan->devices_len; i++)
-		if (plan->devices[i].path && strcmp(plan->devices[i].path, path) == 0)
-			return &plan->devices[i];
-	return NULL;
+		if (strcmp(plan->devices[i].path, path) == 0)
+			return true;
+	return false;
 }
 
-static int set_number(struct plan_builder *builder, const struct config_device *from,
-		      struct plan_device *device)
+static void set_number(const struct config_device *from, struct plan_device *device)
 {
 	mode_t mode = from->file_mode.set ? (mode_t)from->file_mode.value & 07777 : DEVICE_MODE;
 
 	device->mode = mode | (from->type == 'p' ? S_IFIFO : from->type == 'b' ? S_IFBLK : S_IFCHR);
-	if (from->type == 'p')
-		return 0;
-	if (!from->major.set || !from->minor.set)
-		return fail_at(builder->err, device->at, 0, "major and minor are required");
-	if (from->major.value < 0 || from->major.value > UINT32_MAX || from->minor.value < 0 ||
-	    from->minor.value > UINT32_MAX)
-		return fail_at(builder->err, device->at, 0, "%lld:%lld is no device number",
-			       (long long)from->major.value, (long long)from->minor.value);
-	device->device = makedev((unsigned int)from->major.value, (unsigned int)from->minor.value);
-	return 0;
+	if (from->type != 'p')
+		device->device = makedev((unsigned int)from->major.value,
+					 (unsigned int)from->minor.value);
 }
 
 static int add_device(struct plan_builder *builder, const struct plan_mount *dev, size_t index)
 {
 	const struct config_device *from = &builder->platform->devices.items[index];
-	const char *at = plan_at_item(builder, "linux.devices", index);
-	struct plan_device device = { .at = at, .uid = from->uid.set ? (uid_t)from->uid.value : 0,
-				      .gid = from->gid.set ? (gid_t)from->gid.value : 0 };
-	struct plan_device *other;
+	struct plan_device *device = PLAN_APPEND(builder, builder->plan->devices);
 
-	if (!from->path || from->path[0] != '/')
-		return fail_at(builder->err, at, 0, "path '%s' is not absolute",
-			       from->path ? from->path : "");
-	device.path = plan_clean_path(builder, at, from->path);
-	if (!device.path || set_number(builder, from, &device) < 0)
+	if (!device)
 		return -1;
-	place(builder, dev, &device);
-	other = find_device(builder->plan, device.path);
-	if (other && (other->device != device.device || other->mode != device.mode))
-		return fail_at(builder->err, at, 0, "%s is listed twice, as different devices",
-			       device.path);
-	if (other)
-		return 0;
-	other = PLAN_APPEND(builder, builder->plan->devices);
-	if (!other)
+	device->at = plan_at_item(builder, "linux.devices", index);
+	device->uid = (uid_t)from->uid.value;
+	device->gid = (gid_t)from->gid.value;
+	set_number(from, device);
+	device->path = plan_clean_path(builder, device->at, from->path);
+	if (!device->path)
 		return -1;
-	*other = device;
+	place(builder, dev, device);
 	return 0;
 }
 
@@ -139,7 +120,7 @@ static int add_device(struct plan_builder *builder, const struct plan_mount *dev
 static bool is_taken(const struct plan_builder *builder, const struct plan_mount *dev,
 		     const char *path)
 {
-	return find_device(builder->plan, path) ||
+	return has_device(builder->plan, path) ||
 	       (!name_in_dev(dev, path) && find_mount(builder->plan, path));
 }
 
@@ -176,7 +157,7 @@ static int add_links(struct plan_builder *builder, const struct plan_mount *dev)
 
 		/* A mount point there must be what the mount finds, not where a link leads. */
 		if ((default_links[i].needs_proc && !has_proc) ||
-		    find_device(builder->plan, path) || find_mount(builder->plan, path))
+		    has_device(builder->plan, path) || find_mount(builder->plan, path))
 			continue;
 		link = PLAN_APPEND(builder, builder->plan->links);
 		if (!link)

@@ -11,9 +11,7 @@
 
 #include "base/json_write.h"
 #include "plan/build.h"
-#include "spec/status.h"
 #include "sys/cleanup.h"
-#include "sys/error.h"
 
 /** Where the pid goes: as wide as the largest one. */
 #define PID_BLANKS "          "
@@ -54,9 +52,6 @@ static int plan_hook(struct plan_builder *builder, const struct kind *kind,
 {
 	static char *none[] = { NULL };
 
-	if (!from->path || from->path[0] != '/')
-		return fail_at(builder->err, hook->at, 0, "path '%s' is not absolute",
-			       from->path ? from->path : "");
 	hook->path = from->path;
 	hook->args = from->args.items;
 	if (!from->args.len) {
@@ -85,7 +80,7 @@ static int plan_state(struct plan_builder *builder, enum hoy_status status,
 	json_write_object(&writer, NULL);
 	json_write_string(&writer, "ociVersion", plan->oci_version);
 	json_write_string(&writer, "id", plan->id);
-	json_write_string(&writer, "status", word_name(&status_names, status));
+	json_write_string(&writer, "status", hoy_status_name(status));
 	json_write_number_text(&writer, "pid", PID_BLANKS);
 	hooks->pid_offset = writer.text.len - strlen(PID_BLANKS);
 	json_write_string(&writer, "bundle", plan->bundle);

@@ -10,53 +10,17 @@
 #include "sys/compat.h"
 #include "sys/error.h"
 
-/** Lines that the kernel takes in one map: UID_GID_MAP_MAX_EXTENTS. */
-#define MAP_LINES_MAX 340
-
-static bool overlap(uint32_t a, uint32_t a_size, uint32_t b, uint32_t b_size)
-{
-	return a < (uint64_t)b + b_size && b < (uint64_t)a + a_size;
-}
-
-/* What is wrong with a line of a map given the lines before it, or NULL. */
-static const char *id_map_problem(const struct plan_id_map *maps, size_t index)
-{
-	const struct plan_id_map *map = &maps[index];
-
-	if (map->size == 0)
-		return "the size is 0";
-	if ((uint64_t)map->container_id + map->size > UINT32_MAX ||
-	    (uint64_t)map->host_id + map->size > UINT32_MAX)
-		return "the range goes beyond the last id";
-	for (size_t i = 0; i < index; i++) {
-		if (overlap(map->container_id, map->size, maps[i].container_id, maps[i].size))
-			return "the ids of the container overlap with an earlier mapping";
-		if (overlap(map->host_id, map->size, maps[i].host_id, maps[i].size))
-			return "the ids of the host overlap with an earlier mapping";
-	}
-	return NULL;
-}
-
-int plan_copy_maps(struct plan_builder *builder, const char *at, const config_id_mappings *from,
+int plan_copy_maps(struct plan_builder *builder, const config_id_mappings *from,
 		   struct plan_id_map **ret_maps, size_t *ret_len)
 {
-	struct plan_id_map *maps;
+	struct plan_id_map *maps = arena_array(builder->arena, struct plan_id_map, from->len);
 
-	if (from->len > MAP_LINES_MAX)
-		return fail_at(builder->err, at, 0, "%zu mappings: the kernel takes %d", from->len,
-			       MAP_LINES_MAX);
-	maps = arena_array(builder->arena, struct plan_id_map, from->len);
 	if (!maps && from->len)
 		return plan_no_memory(builder);
 	for (size_t i = 0; i < from->len; i++) {
-		const char *problem;
-
 		maps[i].container_id = from->items[i].container_id;
 		maps[i].host_id = from->items[i].host_id;
 		maps[i].size = from->items[i].size;
-		problem = id_map_problem(maps, i);
-		if (problem)
-			return fail_at(builder->err, plan_at_item(builder, at, i), 0, "%s", problem);
 	}
 	*ret_maps = maps;
 	*ret_len = from->len;
@@ -112,16 +76,11 @@ static int configured_maps(struct plan_builder *builder)
 {
 	const struct config_linux *platform = builder->platform;
 
-	if (!platform->uid_mappings.len != !platform->gid_mappings.len)
-		return fail_at(builder->err,
-			       platform->uid_mappings.len ? "linux.gidMappings" :
-							    "linux.uidMappings",
-			       0, "uidMappings and gidMappings belong together: one is missing");
-	if (plan_copy_maps(builder, "linux.uidMappings", &platform->uid_mappings,
-			   &builder->uid_maps, &builder->uid_maps_len) < 0)
+	if (plan_copy_maps(builder, &platform->uid_mappings, &builder->uid_maps,
+			   &builder->uid_maps_len) < 0)
 		return -1;
-	return plan_copy_maps(builder, "linux.gidMappings", &platform->gid_mappings,
-			      &builder->gid_maps, &builder->gid_maps_len);
+	return plan_copy_maps(builder, &platform->gid_mappings, &builder->gid_maps,
+			      &builder->gid_maps_len);
 }
 
 static int own_maps(struct plan_builder *builder)
@@ -186,11 +145,6 @@ int plan_id_maps(struct plan_builder *builder)
 	struct plan_namespaces *namespaces = &builder->plan->namespaces;
 	bool given = builder->platform->uid_mappings.len || builder->platform->gid_mappings.len;
 
-	if (given && !plan_has_own(builder, CLONE_NEWUSER))
-		return fail_at(builder->err,
-			       builder->platform->uid_mappings.len ? "linux.uidMappings" :
-								     "linux.gidMappings",
-			       0, "mappings need a user namespace");
 	if (given && configured_maps(builder) < 0)
 		return -1;
 	namespaces->become_root = plan_has_own(builder, CLONE_NEWUSER) && has_root(builder);

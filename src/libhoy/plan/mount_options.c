@@ -85,21 +85,13 @@ static int add_word(struct reader *reader, const char *text, size_t len)
 
 static int read_data(struct reader *reader, const char *option)
 {
-	const char *nearest = mount_option_nearest(option);
-	const char *at = reader->mount->at;
-	struct hoy_error *err = reader->builder->err;
-
-	if (nearest)
-		return fail_at(err, at, 0, "unknown option '%s', did you mean '%s'?", option,
-			       nearest);
-	if (reader->mount->kind == PLAN_MOUNT_BIND)
-		return fail_at(err, at, 0,
-			       "option '%s' is file system data, which a bind mount does not take",
-			       option);
 	if (reader->mount->kind == PLAN_MOUNT_REMOUNT)
-		return fail_at(err, at, 0,
-			       "option '%s' is file system data, which a remount does not change",
+		return fail_at(reader->builder->err, reader->mount->at, 0,
+			       "option '%s' is of the file system: a remount cannot change it",
 			       option);
+	/* A bind mount in place of type cgroup: its options were those of cgroup v1. */
+	if (reader->mount->kind == PLAN_MOUNT_BIND)
+		return 0;
 	while (*option) {
 		size_t len = word_len(option);
 
@@ -274,16 +266,10 @@ static int set_maps(struct reader *reader, const config_id_mappings *uids,
 {
 	struct plan_builder *builder = reader->builder;
 	struct plan_mount *mount = reader->mount;
-	const char *at = mount->at;
 
-	if (!uids->len != !gids->len)
-		return fail_at(builder->err, at, 0,
-			       "uidMappings and gidMappings belong together: one is missing");
-	if (plan_copy_maps(builder, arena_format(builder->arena, "%s.uidMappings", at), uids,
-			   &mount->uid_maps, &mount->uid_maps_len) < 0)
+	if (plan_copy_maps(builder, uids, &mount->uid_maps, &mount->uid_maps_len) < 0)
 		return -1;
-	return plan_copy_maps(builder, arena_format(builder->arena, "%s.gidMappings", at), gids,
-			      &mount->gid_maps, &mount->gid_maps_len);
+	return plan_copy_maps(builder, gids, &mount->gid_maps, &mount->gid_maps_len);
 }
 
 /* The mappings of the entry, those of the option, or those of the container, in this order. */

@@ -18,6 +18,8 @@ static const struct type_rule {
 	const char *fstype;
 	/** Must land on a real directory: programs look for it by name. */
 	bool no_symlinks;
+	/** The kernel fills it: nothing can be made in it. */
+	bool is_fixed;
 	/** SELinux can label it by the parameter context=. */
 	bool has_context;
 	/** Bound instead in a user namespace that does not own the namespace it shows. */
@@ -26,11 +28,11 @@ static const struct type_rule {
 	/** That namespace; 0 if the kernel may refuse a new one even so. */
 	uint64_t shows;
 } rules[] = {
-	{ "cgroup2", false, false, NULL, false, 0 },
-	{ "devpts", true, true, NULL, false, 0 },
-	{ "mqueue", true, false, "/dev/mqueue", false, CLONE_NEWIPC },
-	{ "proc", true, false, "/proc", true, CLONE_NEWPID },
-	{ "sysfs", true, false, "/sys", true, 0 },
+	{ "cgroup2", false, true, false, NULL, false, 0 },
+	{ "devpts", true, true, true, NULL, false, 0 },
+	{ "mqueue", true, true, false, "/dev/mqueue", false, CLONE_NEWIPC },
+	{ "proc", true, true, false, "/proc", true, CLONE_NEWPID },
+	{ "sysfs", true, true, false, "/sys", true, 0 },
 };
 
 static const struct type_rule *find_rule(const char *fstype)
@@ -39,6 +41,14 @@ static const struct type_rule *find_rule(const char *fstype)
 		if (strcmp(rules[i].fstype, fstype) == 0)
 			return &rules[i];
 	return NULL;
+}
+
+bool plan_mount_is_fixed(const struct plan_mount *mount)
+{
+	const struct type_rule *rule =
+		mount->kind == PLAN_MOUNT_NEW ? find_rule(mount->fstype) : NULL;
+
+	return rule && rule->is_fixed;
 }
 
 /* ---- cgroup ---- */

@@ -40,24 +40,10 @@ static enum plan_mount_kind kind_of(const struct config_mount *from)
 const char *plan_bind_source(struct arena *arena, const struct config_mount *mount,
 			     const char *bundle)
 {
-	if (kind_of(mount) != PLAN_MOUNT_BIND || !mount->source || !*mount->source)
+	if (kind_of(mount) != PLAN_MOUNT_BIND || !mount->source)
 		return NULL;
 	return mount->source[0] == '/' ? mount->source :
 					 arena_format(arena, "%s/%s", bundle, mount->source);
-}
-
-static int plan_destination(struct plan_builder *builder, const struct config_mount *from,
-			    struct plan_mount *mount)
-{
-	if (!from->destination || !*from->destination)
-		return fail_at(builder->err, mount->at, 0, "destination is required");
-	mount->destination = plan_clean_path(builder, mount->at, from->destination);
-	if (!mount->destination)
-		return -1;
-	if (from->destination[0] != '/')
-		plan_warn(builder, mount->at, "destination '%s' is not absolute: taken as '%s'",
-			  from->destination, mount->destination);
-	return 0;
 }
 
 static int plan_bind(struct plan_builder *builder, const struct config_mount *from,
@@ -68,21 +54,10 @@ static int plan_bind(struct plan_builder *builder, const struct config_mount *fr
 
 	mount->source = plan_bind_source(builder->arena, from, builder->options->bundle);
 	if (!mount->source)
-		return fail_at(builder->err, mount->at, 0, "a bind mount needs a source");
+		return plan_no_memory(builder);
 	if (!facts->exists)
 		return fail_at(builder->err, mount->at, ENOENT, "bind %s", mount->source);
 	mount->source_is_directory = facts->is_directory;
-	return 0;
-}
-
-static int plan_new(struct plan_builder *builder, const struct config_mount *from,
-		    struct plan_mount *mount)
-{
-	if (!from->type || !*from->type)
-		return fail_at(builder->err, mount->at, 0,
-			       "needs a type, or the option bind or rbind");
-	mount->fstype = from->type;
-	mount->source = from->source && *from->source ? from->source : NULL;
 	return 0;
 }
 
@@ -103,20 +78,21 @@ static int plan_mount(struct plan_builder *builder, size_t index)
 {
 	const struct config_mount *from = &builder->config->mounts.items[index];
 	struct plan_mount *mount = PLAN_APPEND(builder, builder->plan->mounts);
-	int r = 0;
 
 	if (!mount)
 		return -1;
 	mount->at = plan_at_item(builder, "mounts", index);
 	mount->kind = kind_of(from);
 	mount->source_index = -1;
-	if (plan_destination(builder, from, mount) < 0)
+	mount->destination = plan_clean_path(builder, mount->at, from->destination);
+	if (!mount->destination)
 		return -1;
-	if (mount->kind == PLAN_MOUNT_BIND)
-		r = plan_bind(builder, from, mount);
-	else if (mount->kind == PLAN_MOUNT_NEW)
-		r = plan_new(builder, from, mount);
-	if (r < 0 || plan_mount_type(builder, mount) < 0 ||
+	if (mount->kind == PLAN_MOUNT_NEW) {
+		mount->fstype = from->type;
+		mount->source = from->source;
+	}
+	if ((mount->kind == PLAN_MOUNT_BIND && plan_bind(builder, from, mount) < 0) ||
+	    plan_mount_type(builder, mount) < 0 ||
 	    plan_mount_options(builder, from, mount) < 0 ||
 	    plan_mount_finish(builder, from, mount) < 0)
 		return -1;
@@ -178,7 +154,7 @@ static bool may_be_late(const struct plan_mount *mount)
 {
 	uint64_t readonly = mount->attributes.set | mount->attributes.recursive_set;
 
-	return (readonly & MOUNT_ATTR_RDONLY) &&
+	return (readonly & MOUNT_ATTR_RDONLY) && !plan_mount_is_fixed(mount) &&
 	       (mount->kind != PLAN_MOUNT_BIND || mount->destination[1] == '\0');
 }
 

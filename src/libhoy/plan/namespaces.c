@@ -5,24 +5,16 @@
  * Spec: config-linux.md#namespaces, config.md#hostname.
  */
 #include <linux/capability.h>
-#include <string.h>
 
 #include "plan/build.h"
 #include "sys/compat.h"
-#include "sys/error.h"
-
-/** The kernel's __NEW_UTS_LEN. */
-#define UTS_NAME_MAX 64
 
 static int add_namespace(struct plan_builder *builder, size_t index)
 {
 	const struct config_namespace *from = &builder->platform->namespaces.items[index];
 	struct plan_namespaces *namespaces = &builder->plan->namespaces;
-	const char *at = plan_at_item(builder, "linux.namespaces", index);
 	struct plan_join *join;
 
-	if (plan_has_own(builder, from->type))
-		return fail_at(builder->err, at, 0, "this type of namespace is listed twice");
 	if (!from->path) {
 		namespaces->create |= from->type;
 		return 0;
@@ -30,7 +22,7 @@ static int add_namespace(struct plan_builder *builder, size_t index)
 	join = PLAN_APPEND(builder, namespaces->joins);
 	if (!join)
 		return -1;
-	join->at = at;
+	join->at = plan_at_item(builder, "linux.namespaces", index);
 	join->type = from->type;
 	join->path = from->path;
 	namespaces->joined |= from->type;
@@ -58,36 +50,6 @@ static void add_offset(struct plan_builder *builder, const char *clock,
 			     (long long)offset->secs, offset->nanosecs);
 }
 
-static int plan_time(struct plan_builder *builder)
-{
-	const struct config_linux *platform = builder->platform;
-
-	if (!platform->monotonic.set && !platform->boottime.set)
-		return 0;
-	if (!(builder->plan->namespaces.create & CLONE_NEWTIME))
-		return fail_at(builder->err, "linux.timeOffsets", 0,
-			       "offsets need a new time namespace");
-	add_offset(builder, "monotonic", &platform->monotonic);
-	add_offset(builder, "boottime", &platform->boottime);
-	return 0;
-}
-
-/* Sets a name of the uts namespace; the host's own are never changed. */
-static int plan_name(struct plan_builder *builder, const char *at, const char *name,
-		     const char **ret_name)
-{
-	if (!name)
-		return 0;
-	if (!plan_has_own(builder, CLONE_NEWUTS))
-		return fail_at(builder->err, at, 0,
-			       "'%s' needs a uts namespace, else it would be set on the host", name);
-	if (strlen(name) > UTS_NAME_MAX)
-		return fail_at(builder->err, at, 0, "'%s' is longer than %d bytes", name,
-			       UTS_NAME_MAX);
-	*ret_name = name;
-	return 0;
-}
-
 /*
  * setns(2) into a pid namespace moves only children; a user namespace that is joined or new
  * changes what else may be joined, so others come before or after it;
@@ -112,11 +74,13 @@ int plan_namespaces(struct plan_builder *builder)
 	builder->in_user_namespace =
 		plan_has_own(builder, CLONE_NEWUSER) || builder->host->in_user_namespace;
 	namespaces->loopback = (namespaces->create & CLONE_NEWNET) != 0;
-	if (plan_time(builder) < 0 ||
-	    plan_name(builder, "hostname", builder->config->hostname, &namespaces->hostname) < 0 ||
-	    plan_name(builder, "domainname", builder->config->domainname,
-		      &namespaces->domainname) < 0)
-		return -1;
+	namespaces->hostname = builder->config->hostname;
+	namespaces->domainname = builder->config->domainname;
+	/* Of a joined time namespace the offsets are those it has. */
+	if (namespaces->create & CLONE_NEWTIME) {
+		add_offset(builder, "monotonic", &builder->platform->monotonic);
+		add_offset(builder, "boottime", &builder->platform->boottime);
+	}
 	namespaces->bootstrap = needs_bootstrap(namespaces);
 	return 0;
 }

@@ -82,35 +82,6 @@ const char *plan_clean_path(struct plan_builder *builder, const char *at, const 
 	return copy;
 }
 
-/* ---- what no plan can hold yet ---- */
-
-static bool has_intel_rdt(const struct config_linux *platform)
-{
-	return platform->intel_rdt != NULL;
-}
-
-static bool has_net_devices(const struct config_linux *platform)
-{
-	return platform->net_devices.len > 0;
-}
-
-/** Fields that are refused rather than dropped. Whoever implements one takes its row out. */
-static const struct {
-	const char *at;
-	bool (*is_set)(const struct config_linux *platform);
-} unsupported[] = {
-	{ "linux.intelRdt", has_intel_rdt },
-	{ "linux.netDevices", has_net_devices },
-};
-
-static int check_supported(struct plan_builder *builder)
-{
-	for (size_t i = 0; i < ARRAY_LEN(unsupported); i++)
-		if (unsupported[i].is_set(builder->platform))
-			return fail_at(builder->err, unsupported[i].at, 0, "not supported yet");
-	return 0;
-}
-
 /* ---- the plan as a whole ---- */
 
 static int plan_annotations(struct plan_builder *builder)
@@ -183,9 +154,10 @@ int plan_build(struct arena *arena, const struct plan_input *input, struct plan 
 {
 	/** A concern may read what those above it have put into the plan. */
 	static int (*const concerns[])(struct plan_builder *) = {
-		check_supported, plan_annotations, plan_namespaces,  plan_id_maps, plan_root,
-		plan_cgroup,     plan_mounts,      plan_staging,      plan_devices,     plan_mount_order,
-		plan_paths,      plan_sysctl,      plan_own_process, plan_hooks,
+		plan_annotations, plan_namespaces,   plan_id_maps,     plan_root,
+		plan_cgroup,	  plan_mounts,	     plan_staging,     plan_cgroup_owner,
+		plan_devices,	  plan_mount_order,  plan_paths,       plan_sysctl,
+		plan_own_process, plan_hooks,
 	};
 	struct plan_builder builder = builder_of(arena, input, err);
 

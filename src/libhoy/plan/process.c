@@ -46,15 +46,6 @@ static bool add_name(struct names *names, const char *entry)
 	return true;
 }
 
-static int check_env(struct plan_builder *builder, const struct string_list *env)
-{
-	for (size_t i = 0; i < env->len; i++)
-		if (!strchr(env->items[i], '=') || env->items[i][0] == '=')
-			return fail_at(builder->err, plan_at_item(builder, "process.env", i), 0,
-				       "'%s' is not of the form NAME=value", env->items[i]);
-	return 0;
-}
-
 /* All entries in the order in which they override each other; two more than the configuration's. */
 static size_t collect_env(struct plan_builder *builder, const struct string_list *from,
 			  const char **entries)
@@ -86,8 +77,6 @@ static int plan_env(struct plan_builder *builder, const struct string_list *from
 	names.mask--;
 	if (!entries || !env || !names.slots)
 		return plan_no_memory(builder);
-	if (check_env(builder, from) < 0)
-		return -1;
 	len = first = collect_env(builder, from, entries);
 	if (builder->arena->failed)
 		return plan_no_memory(builder);
@@ -193,11 +182,6 @@ static int plan_rlimits(struct plan_builder *builder, const struct config_proces
 		rlimit->type = from->rlimits.items[i].type;
 		rlimit->soft = from->rlimits.items[i].soft;
 		rlimit->hard = from->rlimits.items[i].hard;
-		if (rlimit->soft > rlimit->hard)
-			return fail_at(builder->err, rlimit->at, 0,
-				       "soft limit %llu is above hard limit %llu",
-				       (unsigned long long)rlimit->soft,
-				       (unsigned long long)rlimit->hard);
 	}
 	return 0;
 }
@@ -222,19 +206,15 @@ static int plan_labels(struct plan_builder *builder, const struct config_process
 	return 0;
 }
 
-static int plan_terminal(struct plan_builder *builder, const struct config_process *from)
+static void plan_terminal(struct plan_builder *builder, const struct config_process *from)
 {
 	struct plan_process *process = &builder->plan->process;
 
 	process->terminal = from->terminal;
 	if (!from->terminal || !from->console_size.set)
-		return 0;
-	if (from->console_size.height > UINT16_MAX || from->console_size.width > UINT16_MAX)
-		return fail_at(builder->err, "process.consoleSize", 0,
-			       "a terminal has at most %d rows and columns", UINT16_MAX);
+		return;
 	process->rows = (uint16_t)from->console_size.height;
 	process->columns = (uint16_t)from->console_size.width;
-	return 0;
 }
 
 /* ---- seccomp ---- */
@@ -247,45 +227,27 @@ static bool has_notify(const struct config_seccomp *seccomp)
 	return false;
 }
 
-static int plan_seccomp(struct plan_builder *builder)
+static void plan_seccomp(struct plan_builder *builder)
 {
 	const struct config_seccomp *from = builder->platform->seccomp;
 	struct plan_seccomp *seccomp = &builder->plan->process.seccomp;
 
 	if (!from || !builder->filter || !builder->filter->len)
-		return 0;
+		return;
 	*seccomp = *builder->filter;
 	seccomp->flags |= from->flags;
 	/* A listener that nothing reports to is ignored (config-linux.md#seccomp). */
 	if (!has_notify(from))
-		return 0;
-	if (!from->listener_path)
-		return fail_at(builder->err, "linux.seccomp.listenerPath", 0,
-			       "required, as an action is SCMP_ACT_NOTIFY");
+		return;
 	seccomp->listener_path = from->listener_path;
 	seccomp->listener_metadata = from->listener_metadata;
 	seccomp->flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
 	/* Both flags return a number; the kernel wants to know how to tell the two apart. */
 	if (seccomp->flags & SECCOMP_FILTER_FLAG_TSYNC)
 		seccomp->flags |= SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
-	return 0;
 }
 
 /* ---- all of it ---- */
-
-static int plan_args(struct plan_builder *builder, const struct config_process *from)
-{
-	struct plan_process *process = &builder->plan->process;
-
-	if (!from->args.len)
-		return fail_at(builder->err, "process.args", 0, "at least one argument is required");
-	if (!from->cwd || from->cwd[0] != '/')
-		return fail_at(builder->err, "process.cwd", 0, "'%s' is not absolute",
-			       from->cwd ? from->cwd : "");
-	process->args = from->args.items;
-	process->cwd = from->cwd;
-	return 0;
-}
 
 static void plan_simple(struct plan_builder *builder, const struct config_process *from)
 {
@@ -294,6 +256,8 @@ static void plan_simple(struct plan_builder *builder, const struct config_proces
 	const char *path = find_env(process, "PATH");
 
 	process->present = true;
+	process->args = from->args.items;
+	process->cwd = from->cwd;
 	process->path = path ? path : DEFAULT_PATH;
 	process->no_new_privileges = from->no_new_privileges;
 	process->set_oom_score_adj = from->oom_score_adj.set;
@@ -309,12 +273,12 @@ static void plan_simple(struct plan_builder *builder, const struct config_proces
 
 int plan_process(struct plan_builder *builder, const struct config_process *from)
 {
-	if (plan_args(builder, from) < 0 || plan_env(builder, &from->env) < 0 ||
-	    plan_user(builder, &from->user) < 0 || plan_rlimits(builder, from) < 0 ||
-	    plan_labels(builder, from) < 0 || plan_terminal(builder, from) < 0 ||
-	    plan_capabilities(builder, from) < 0 || plan_scheduling(builder, from) < 0 ||
-	    plan_seccomp(builder) < 0)
+	if (plan_env(builder, &from->env) < 0 || plan_user(builder, &from->user) < 0 ||
+	    plan_rlimits(builder, from) < 0 || plan_labels(builder, from) < 0 ||
+	    plan_capabilities(builder, from) < 0 || plan_scheduling(builder, from) < 0)
 		return -1;
+	plan_terminal(builder, from);
+	plan_seccomp(builder);
 	plan_simple(builder, from);
 	return 0;
 }

@@ -5,7 +5,6 @@
  */
 #include "plan/build.h"
 #include "sys/compat.h"
-#include "sys/error.h"
 
 /*
  * The inherited tree never stays a peer of the host: it is at most a slave. What makes the root
@@ -23,8 +22,6 @@ int plan_root(struct plan_builder *builder)
 	const struct config_root *from = builder->config->root;
 	struct plan_root *root = &builder->plan->root;
 
-	if (!from || !from->path || !*from->path)
-		return fail_at(builder->err, from ? "root.path" : "root", 0, "required");
 	root->at = "root.path";
 	root->path = from->path[0] == '/' ? arena_strdup(builder->arena, from->path) :
 					    arena_format(builder->arena, "%s/%s",
@@ -45,9 +42,6 @@ static int copy_paths(struct plan_builder *builder, const char *list,
 		return plan_no_memory(builder);
 	for (size_t i = 0; i < from->len; i++) {
 		paths[i].at = plan_at_item(builder, list, i);
-		if (from->items[i][0] != '/')
-			return fail_at(builder->err, paths[i].at, 0, "'%s' is not absolute",
-				       from->items[i]);
 		paths[i].path = plan_clean_path(builder, paths[i].at, from->items[i]);
 		if (!paths[i].path)
 			return -1;
