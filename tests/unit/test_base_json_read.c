@@ -144,7 +144,7 @@ static const struct refusal refusals[] = {
 	REFUSAL("{\"a\":\"\\ud83d\\ud83d\"}", 1, 6, "a", "half of a surrogate pair in a string"),
 	REFUSAL("{\"a\":\"\\ude00\"}", 1, 6, "a", "half of a surrogate pair in a string"),
 	REFUSAL("{\"a\":1,\n \"a\":2}", 2, 2, "a", "duplicate member"),
-	REFUSAL("{\"a\":{\"b\":1,\"c\":2,\"\\u0062\":3}}", 1, 20, "a.b", "duplicate member"),
+	REFUSAL("{\"a\":{\"b\":1,\"c\":2,\"\\u0062\":3}}", 1, 19, "a.b", "duplicate member"),
 };
 
 static void what_is_no_json_is_refused_at_its_place(void **state)
