@@ -431,6 +431,9 @@ int state_read(const struct state_dir *dir, struct arena *arena, struct state_re
 {
 	if (read_file(dir, arena, ret_record, err) == 0)
 		return 0;
+	/* Places are those of the configuration elsewhere. */
+	err->at[0] = '\0';
+	err->line = err->column = 0;
 	fail_in(err, STATE_FILE " of container %s cannot be read", dir->name);
 	return fail_hint(err, "hoy delete --force %s ends and removes the container", dir->name);
 }
