@@ -1,4 +1,4 @@
-"""The vocabularies of spec/ are searched by halves, so their tables are sorted and without repeats."""
+"""The vocabularies of spec/ are searched by halves: their tables are sorted, without repeats."""
 
 import re
 
