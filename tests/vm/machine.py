@@ -107,6 +107,10 @@ def shell(job):
 def prepared(job, interactive=False):
     """Wait for a slot, make what the VM needs, and remove it all but the logs at the end."""
     need("qemu-system-x86_64", "setpriv")
+    if job.work and not os.access(job.work, os.R_OK):
+        raise Problem(f"{job.work}: no such directory or tar file")
+    if job.out and not os.access(os.path.dirname(os.path.abspath(job.out)), os.W_OK):
+        raise Problem(f"{job.out}: cannot be written")
     root = image.root(job.flavour, job.extras)
     kernel = image.kernel(job.kernel)
     with cache.slot():

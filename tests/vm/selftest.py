@@ -74,7 +74,7 @@ def test_job(ended, kernel):
 @pytest.mark.parametrize(
     "name, status, output, error",
     [
-        ("panic", 125, "before\n", "Kernel panic - not syncing: sysrq triggered crash; logs are in "),
+        ("panic", 125, "before\n", "Kernel panic - not syncing: sysrq triggered crash; logs are"),
         ("vanished", 125, "before\n", "the VM ended without an exit status; logs are in "),
         ("no-module", 125, "", "the VM failed to load module nonsense: modprobe: FATAL: "),
         ("time-out", 124, "", "timed out after 2 s; logs are in "),
@@ -143,6 +143,18 @@ def test_two_slots(tmp_path, monkeypatch):
             assert not third.wait(0.5)
         assert third.wait(10)
     thread.join()
+
+
+@pytest.mark.parametrize(
+    "option, path, error",
+    [
+        ("--work", "/nowhere", "no such directory or tar file"),
+        ("--out", "/nowhere/x", "cannot be written"),
+    ],
+)
+def test_wrong_path_fails_before_the_boot(option, path, error):
+    run = subprocess.run([VM, "run", option, path, "--", "true"], stderr=subprocess.PIPE, text=True)
+    assert (run.returncode, run.stderr) == (125, f"vm: {path}: {error}\n")
 
 
 def test_missing_tool_names_its_package(monkeypatch):
