@@ -23,7 +23,8 @@ struct seccomp_options {
 	bool fail_unknown_syscall;
 	/** Socket that receives the listener instead of config->listener_path; NULL for none. */
 	const char *receiver;
-	const struct log *log;
+	/** A zeroed one drops all events. */
+	struct log log;
 };
 
 /**
@@ -31,10 +32,11 @@ struct seccomp_options {
  *
  * A syscall number above all those that the profile names for its architecture gives ENOSYS where
  * the default action would fail the call with another errno or kill: C libraries try new syscalls
- * and fall back on ENOSYS only. SCMP_ACT_NOTIFY as the default action and for write, execve and
- * execveat is refused, as the container's start would wait for itself.
+ * and fall back on ENOSYS only.
  *
- * @param ret_filter  program, flags for seccomp(2) and listener; the strings are the config's
+ * @param config      validated by config_read()
+ * @param ret_filter  program, flags for seccomp(2), and where the listener goes (NULL where no rule
+ *                    has SCMP_ACT_NOTIFY); its strings are those of the config and the options
  * @returns 0 or -1 with err set and naming the configuration path
  */
 int seccomp_compile(const struct config_seccomp *config, const struct seccomp_options *options,
