@@ -62,13 +62,13 @@ static int exec_in_foreground(const struct program *program, const char *id,
 	line.ret_pid = &foreground->pid;
 	line.ret_pidfd = &foreground->pidfd;
 	if (!line.console_socket)
-		line.ret_terminal = &foreground->terminal;
+		line.ret_terminal = &foreground->master;
 	if (hoy_exec(&program->context, id, &line, err) < 0) {
 		err->status = STATUS_NOT_STARTED;
 		return -1;
 	}
 	log_file_succeed(program->log);
-	return foreground_wait(foreground, err);
+	return foreground_attach(foreground, err) < 0 ? -1 : foreground_wait(foreground, err);
 }
 
 int cmd_exec(const struct program *program, char **words, struct hoy_error *err)

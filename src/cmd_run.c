@@ -16,15 +16,21 @@ const struct option run_options[] = {
 	OPTION_END,
 };
 
-/** Creates and starts; on failure nothing of the container is left. */
+/**
+ * Creates and starts; on failure nothing of the container is left.
+ * @param foreground  NULL if detached
+ */
 static int create_and_start(const struct program *program, const char *id,
-			    const struct hoy_create_options *options, struct hoy_error *err)
+			    const struct hoy_create_options *options, struct foreground *foreground,
+			    struct hoy_error *err)
 {
 	struct hoy_error ignored;
 
 	if (hoy_create(&program->context, id, options, err) < 0)
 		return -1;
-	if (hoy_start(&program->context, id, err) == 0)
+	/* The terminal is set up before anything is written to it. */
+	if ((!foreground || foreground_attach(foreground, err) == 0) &&
+	    hoy_start(&program->context, id, err) == 0)
 		return 0;
 	/* start has deleted it already where a hook failed. The first error is the one to tell. */
 	(void)hoy_delete(&program->context, id, true, &ignored);
@@ -35,6 +41,7 @@ static int run_in_foreground(const struct program *program, const char *id,
 			     struct foreground *foreground, struct hoy_create_options *options,
 			     struct hoy_error *err)
 {
+	struct hoy_error ignored;
 	int status;
 
 	if (foreground_begin(foreground, !no_subreaper, err) < 0)
@@ -42,14 +49,12 @@ static int run_in_foreground(const struct program *program, const char *id,
 	options->ret_pid = &foreground->pid;
 	options->ret_pidfd = &foreground->pidfd;
 	if (!options->console_socket)
-		options->ret_terminal = &foreground->terminal;
-	if (create_and_start(program, id, options, err) < 0)
+		options->ret_terminal = &foreground->master;
+	if (create_and_start(program, id, options, foreground, err) < 0)
 		return -1;
 	log_file_succeed(program->log);
 	status = foreground_wait(foreground, err);
 	if (status < 0) {
-		struct hoy_error ignored;
-
 		(void)hoy_delete(&program->context, id, true, &ignored);
 		return -1;
 	}
@@ -65,7 +70,7 @@ int cmd_run(const struct program *program, char **words, struct hoy_error *err)
 	int status;
 
 	if (detach)
-		return create_and_start(program, words[0], &options, err);
+		return create_and_start(program, words[0], &options, NULL, err);
 	status = run_in_foreground(program, words[0], &foreground, &options, err);
 	foreground_done(&foreground);
 	return status;

@@ -15,7 +15,6 @@
 #include "sys/error.h"
 #include "sys/fd.h"
 #include "sys/process.h"
-#include "terminal.h"
 
 /* For output that other processes of the container still have in the terminal. */
 #define DRAIN_MS 500
@@ -54,8 +53,9 @@ static void reap_orphans(pid_t pid)
 	}
 }
 
-static void forward_signals(const struct foreground *foreground, const struct terminal *terminal)
+static void forward_signals(const struct foreground *foreground)
 {
+	const struct terminal *terminal = &foreground->terminal;
 	struct signalfd_siginfo info;
 
 	while (read(foreground->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
@@ -72,8 +72,10 @@ static void forward_signals(const struct foreground *foreground, const struct te
 }
 
 /** @returns 0 once the process has ended, or -errno */
-static int watch(const struct foreground *foreground, struct terminal *terminal)
+static int watch(struct foreground *foreground)
 {
+	struct terminal *terminal = &foreground->terminal;
+
 	for (;;) {
 		struct pollfd fds[POLL_LEN] = {
 			[POLL_SIGNALS] = { .fd = foreground->signals, .events = POLLIN },
@@ -91,7 +93,7 @@ static int watch(const struct foreground *foreground, struct terminal *terminal)
 			return -errno;
 		}
 		if (fds[POLL_SIGNALS].revents)
-			forward_signals(foreground, terminal);
+			forward_signals(foreground);
 		if (terminal->master >= 0)
 			terminal_copy(terminal, fds + POLL_TERMINAL);
 		if (fds[POLL_PROCESS].revents)
@@ -99,26 +101,31 @@ static int watch(const struct foreground *foreground, struct terminal *terminal)
 	}
 }
 
+int foreground_attach(struct foreground *foreground, struct hoy_error *err)
+{
+	if (foreground->master < 0)
+		return 0;
+	return terminal_begin(&foreground->terminal, foreground->master, err);
+}
+
 int foreground_wait(struct foreground *foreground, struct hoy_error *err)
 {
-	struct terminal terminal = { .master = -1 };
-	int status, r;
+	int status, r = watch(foreground);
 
-	if (foreground->terminal >= 0 && terminal_begin(&terminal, foreground->terminal, err) < 0)
-		return -1;
-	r = watch(foreground, &terminal);
 	if (r == 0)
 		r = process_wait(foreground->pidfd, -1, &status);
-	if (r > 0 && terminal.master >= 0)
-		terminal_drain(&terminal, clock_ms() + DRAIN_MS);
-	terminal_done(&terminal);
-	return r < 0 ? fail(err, r, "wait for the container's process") : status;
+	if (r < 0)
+		return fail(err, r, "wait for the container's process");
+	if (foreground->terminal.master >= 0)
+		terminal_drain(&foreground->terminal, clock_ms() + DRAIN_MS);
+	return status;
 }
 
 void foreground_done(struct foreground *foreground)
 {
+	terminal_done(&foreground->terminal);
 	cleanup_close(&foreground->signals);
 	cleanup_close(&foreground->pidfd);
-	cleanup_close(&foreground->terminal);
+	cleanup_close(&foreground->master);
 	*foreground = FOREGROUND_NONE;
 }

@@ -8,16 +8,21 @@
 
 #include <hoy/error.h>
 
+#include "terminal.h"
+
 struct foreground {
 	/** signalfd(2) of all that is forwarded. */
 	int signals;
 	/** Of the process that is waited for: filled in by hoy_create() or hoy_exec(). */
 	int pidfd, pid;
-	/** The master of its terminal, or -1. */
-	int terminal;
+	/** The master of its terminal, or -1; filled in likewise. */
+	int master;
+	struct terminal terminal;
 };
 
-#define FOREGROUND_NONE ((struct foreground){ .signals = -1, .pidfd = -1, .terminal = -1 })
+#define FOREGROUND_NONE       \
+	((struct foreground){ \
+		.signals = -1, .pidfd = -1, .master = -1, .terminal = { .master = -1 } })
 
 /**
  * Holds back all signals, so that none is lost before the process can get it.
@@ -25,12 +30,16 @@ struct foreground {
  */
 int foreground_begin(struct foreground *foreground, bool subreaper, struct hoy_error *err);
 
+/** Joins the process' terminal, if it has one, to the caller's; best before the program runs. */
+int foreground_attach(struct foreground *foreground, struct hoy_error *err);
+
 /**
  * Forwards signals and copies the terminal until the process ends.
  * @returns its exit status, or 128 + the signal that killed it, or -1
  */
 int foreground_wait(struct foreground *foreground, struct hoy_error *err);
 
+/** Gives the caller's terminal back as it was. */
 void foreground_done(struct foreground *foreground);
 
 #endif

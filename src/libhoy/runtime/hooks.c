@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#include "base/string.h"
 #include "sys/cleanup.h"
 #include "sys/compat.h"
 #include "sys/error.h"
@@ -165,22 +164,16 @@ static int watch_hook(int pidfd, int error, int64_t deadline_ms, struct tail *ta
 	}
 }
 
-/** Adds the end of its stderr to a hook's error. */
+/** An error about a hook, with the end of its stderr. */
 static int fail_hook(struct hoy_error *err, const struct plan_hook *hook, const char *what,
 		     struct tail *tail)
 {
-	char text[STDERR_TAIL + 1];
-	autotext struct text escaped = { 0 };
-
 	/* Messages end with a line feed, which is no part of what they say. */
 	while (tail->len > 0 &&
 	       (tail->bytes[tail->len - 1] == '\n' || tail->bytes[tail->len - 1] == ' '))
 		tail->len--;
-	memcpy(text, tail->bytes, tail->len);
-	text[tail->len] = '\0';
-	text_add_escaped(&escaped, text);
-	return fail_at(err, hook->at ? hook->at : "", 0, "hook %s %s%s%s", hook->path, what,
-		       escaped.len > 0 && what[0] ? ": " : "", escaped.bytes ? escaped.bytes : "");
+	return fail_at(err, hook->at ? hook->at : "", 0, "%s %s%s%.*s", hook->path, what,
+		       tail->len > 0 && what[0] ? ": " : "", (int)tail->len, tail->bytes);
 }
 
 /** Reaps a hook that has ended and judges it. */
@@ -195,8 +188,7 @@ static int judge_hook(const struct plan_hook *hook, int pidfd, struct tail *tail
 		r = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | __WALL);
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
-		return fail_at(err, hook->at ? hook->at : "", errno, "wait for hook %s",
-			       hook->path);
+		return fail_at(err, hook->at ? hook->at : "", errno, "wait for %s", hook->path);
 	if (info.si_code == CLD_EXITED && info.si_status == 0)
 		return 0;
 	if (info.si_code == CLD_EXITED && info.si_status == STATUS_CANNOT_EXECUTE &&
@@ -235,7 +227,7 @@ static int run_hook(const struct plan_hooks *hooks, const struct plan_hook *hook
 	(void)process_signal(pidfd, SIGKILL);
 	(void)process_wait(pidfd, clock_ms() + KILL_TIMEOUT_MS, NULL);
 	if (r < 0)
-		return fail_at(err, hook->at ? hook->at : "", r, "wait for hook %s", hook->path);
+		return fail_at(err, hook->at ? hook->at : "", r, "wait for %s", hook->path);
 	format_text(what, sizeof(what), "was killed at its timeout of %d s",
 		    hook->timeout_ms / 1000);
 	return fail_hook(err, hook, what, &tail);
