@@ -141,9 +141,17 @@ class Bundle:
     def process(self):
         return self.config["process"]
 
+    @process.setter
+    def process(self, value):
+        self.config["process"] = value
+
     @property
     def linux(self):
         return self.config["linux"]
+
+    @linux.setter
+    def linux(self, value):
+        self.config["linux"] = value
 
     @property
     def cgroup(self):

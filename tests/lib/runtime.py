@@ -270,6 +270,15 @@ class Runtime:
         bundle.args("/bin/probe", "call", *call_words(*calls))
         return self.run(bundle, **keywords).ok().lines
 
+    def trace(self, bundle, calls, *options, **keywords):
+        """The system calls of these names that a `run` makes, a line for each, in order."""
+        path = self.scratch / "trace"
+        self.wrapper = ["strace", "-f", "-qq", "-s", "4096", "-e", f"trace={calls}", "-e",
+                        "signal=none", "-o", str(path), "--"]
+        self.run(bundle, *options, **keywords).ok()
+        self.wrapper = []
+        return path.read_text().splitlines()
+
     def refuses(self, bundle, *words, status=1, **keywords):
         """`create` fails with these words, and there is no container afterwards."""
         result = self.create(bundle, **keywords).fails(*words, status=status)

@@ -1,0 +1,278 @@
+"""config.md, process.terminal and consoleSize: a pty for the container, its master for the caller."""
+
+import array
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import socket
+import struct
+import termios
+import time
+
+import pytest
+
+from runtime import wait_until
+
+req = pytest.mark.req
+
+
+class Console:
+    """Receives a pty's master over a socket, as an engine does."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.bind(self.path)
+        self.socket.listen()
+        self.socket.settimeout(10)
+        self.master = None
+        self.payload = None
+
+    def accept(self):
+        connection, _ = self.socket.accept()
+        with connection:
+            self.payload, ancillary, _flags, _ = connection.recvmsg(4096, socket.CMSG_SPACE(64))
+            fds = array.array("i")
+            for _level, _kind, content in ancillary:
+                fds.frombytes(content)
+        assert len(fds) == 1
+        self.master = fds[0]
+        return self
+
+    def read(self, until=b"\n", seconds=5):
+        return read_until(self.master, until, seconds)
+
+    def close(self):
+        self.socket.close()
+        if self.master is not None:
+            os.close(self.master)
+
+
+def read_until(fd, until, seconds=5):
+    text, deadline = b"", time.monotonic() + seconds
+    while until not in text:
+        assert time.monotonic() < deadline, text
+        if select.select([fd], [], [], 0.1)[0]:
+            try:
+                part = os.read(fd, 65536)
+            except OSError:
+                break
+            if not part:
+                break
+            text += part
+    return text
+
+
+@pytest.fixture
+def console(scratch):
+    console = Console(scratch / "console")
+    yield console
+    console.close()
+
+
+def with_terminal(bundle, **more):
+    bundle.process |= {"terminal": True} | more
+    return bundle
+
+
+@req("config.process.terminal.true", "config.process.terminal.type", "linux.default-devices.console")
+@pytest.mark.parametrize("user_namespace", [False, True])
+def test_console_socket(bundle, runtime, console, user_namespace):
+    if user_namespace:
+        bundle.user_namespace()
+    with_terminal(bundle).sh("/bin/probe terminal mountinfo fds devices; tty; sleep 1000")
+    with runtime.created(bundle, "--console-socket", console.path) as container:
+        console.accept()
+        assert console.payload.strip(b"\0") != b""
+        container.start().ok()
+        lines = console.read(b"/dev/pts/0\r\n").decode().splitlines()
+        seen = json.loads(lines[0])
+        assert seen["terminal"]["tty"] == [1, 1, 1]
+        assert seen["terminal"]["controlling"] is True
+        assert seen["terminal"]["name"] == "/dev/pts/0"
+        for entry in seen["fds"][:3]:
+            assert entry["rdev"][0] == 136 and entry["uid"] == 0
+        assert seen["devices"]["/dev/console"]["rdev"] == [136, 0]
+        console_mount, = (line for line in seen["mountinfo"] if line.split()[4] == "/dev/console")
+        assert " - devpts " in console_mount
+        # What goes to the console arrives here; what is typed here arrives there.
+        assert container.exec("--", "/bin/sh", "-c", "echo hi >/dev/console").ok()
+        assert b"hi" in console.read(b"hi")
+
+
+@req("config.process.terminal.default", "linux.default-devices.console")
+def test_no_terminal(bundle, runtime):
+    seen = runtime.probe(bundle)
+    assert seen["terminal"]["tty"] == [0, 0, 0]
+    assert "/dev/console" not in seen["devices"]
+
+
+@req("config.process.terminal.true")
+def test_the_terminal_belongs_to_the_user(bundle, runtime, console):
+    with_terminal(bundle).process["user"] = {"uid": 1000, "gid": 1000}
+    bundle.sh("stat -c '%u %g %a' $(tty); sleep 1000")
+    with runtime.created(bundle, "--console-socket", console.path) as container:
+        console.accept()
+        container.start().ok()
+        assert console.read().split() == [b"1000", b"5", b"620"]
+
+
+@req("config.process.consoleSize.applied")
+def test_console_size(bundle, runtime, console):
+    with_terminal(bundle, consoleSize={"height": 25, "width": 80}).sh("stty size; sleep 1000")
+    with runtime.created(bundle, "--console-socket", console.path) as container:
+        console.accept()
+        container.start().ok()
+        assert console.read() == b"25 80\r\n"
+
+
+@req("config.process.consoleSize.height", "config.process.consoleSize.width")
+@pytest.mark.hoy
+@pytest.mark.parametrize("size, missing", [({"width": 80}, "height"), ({"height": 25}, "width")])
+def test_console_size_needs_both(bundle, runtime, size, missing):
+    with_terminal(bundle, consoleSize=size)
+    runtime.refuses(bundle, "process.consoleSize", missing)
+
+
+@req("config.process.consoleSize.ignored")
+@pytest.mark.parametrize("size", [{"height": 25, "width": 80}, {"height": 0, "width": 0}])
+def test_console_size_without_terminal(bundle, runtime, size):
+    bundle.process["consoleSize"] = size
+    assert runtime.run(bundle.args("/bin/echo", "ok")).ok().stdout == "ok\n"
+
+
+@pytest.mark.hoy
+def test_create_needs_a_console_socket(bundle, runtime):
+    with_terminal(bundle)
+    runtime.refuses(bundle, "console socket")
+
+
+@pytest.mark.hoy
+def test_a_console_socket_without_terminal(bundle, runtime, console):
+    bundle.write()
+    runtime("create", "--bundle", bundle.path, "--console-socket", console.path, "c1").fails(
+        "console socket", "terminal")
+
+
+@pytest.mark.parametrize("kind", ["missing", "file"])
+def test_a_console_socket_that_is_none(bundle, runtime, scratch, kind):
+    path = scratch / "nobody"
+    if kind == "file":
+        path.touch()
+    with_terminal(bundle).write()
+    runtime("create", "--bundle", bundle.path, "--console-socket", path, "c1").fails(str(path))
+    runtime("state", "c1").fails("does not exist")
+
+
+@contextlib.contextmanager
+def in_foreground(runtime, *words):
+    """A command with a terminal of its own, as a user at a shell has one."""
+    pid, master = pty.fork()
+    if pid == 0:
+        os.execvp(runtime.command(*words)[0], runtime.command(*words))
+    try:
+        yield pid, master
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+        os.close(master)
+
+
+def exit_status(pid):
+    def ended():
+        found, status = os.waitpid(pid, os.WNOHANG)
+        return (os.waitstatus_to_exitcode(status),) if found else None
+    return wait_until(ended, "the command")[0]
+
+
+@pytest.mark.hoy
+def test_foreground(bundle, runtime):
+    with_terminal(bundle).sh("tty; read x; echo got $x; exit 7")
+    with in_foreground(runtime, "run", "--bundle", bundle.write(), "c1") as (pid, master):
+        assert b"/dev/pts/0\r\n" in read_until(master, b"\n")
+        os.write(master, b"hello\r")
+        assert b"got hello\r\n" in read_until(master, b"got hello\r\n")
+        assert exit_status(pid) == 7
+
+
+@pytest.mark.hoy
+def test_foreground_interrupt_goes_to_the_container(bundle, runtime):
+    """The host's terminal is raw: ^C is a byte for the container's, which makes a signal of it."""
+    with_terminal(bundle).sh("trap 'echo interrupted; exit 3' INT; echo ready; while :; do sleep .01; done")
+    with in_foreground(runtime, "run", "--bundle", bundle.write(), "c1") as (pid, master):
+        read_until(master, b"ready")
+        os.write(master, b"\x03")
+        assert b"interrupted" in read_until(master, b"interrupted")
+        assert exit_status(pid) == 3
+
+
+@pytest.mark.hoy
+def test_foreground_follows_the_size(bundle, runtime):
+    with_terminal(bundle).sh("echo ready; read x; stty size")
+    with in_foreground(runtime, "run", "--bundle", bundle.write(), "c1") as (pid, master):
+        read_until(master, b"ready")
+        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 99, 0, 0))
+        os.kill(pid, signal.SIGWINCH)
+        time.sleep(0.1)
+        os.write(master, b"\r")
+        assert b"33 99" in read_until(master, b"33 99")
+
+
+@pytest.mark.hoy
+def test_foreground_puts_the_terminal_back(bundle, runtime):
+    with_terminal(bundle).args("/bin/true")
+    read, write = pty.openpty()
+    before = termios.tcgetattr(write)
+    status = runtime.run(bundle, stdin=write, stdout=write, start_new_session=True).status
+    after = termios.tcgetattr(write)
+    os.close(read)
+    os.close(write)
+    assert (status, after) == (0, before)
+
+
+@pytest.mark.hoy
+def test_foreground_without_a_terminal_on_stdin(bundle, runtime):
+    with_terminal(bundle).args("/bin/echo", "ok")
+    assert runtime.run(bundle).ok().stdout.replace("\r", "") == "ok\n"
+
+
+@pytest.mark.hoy
+def test_foreground_prints_all_before_it_ends(bundle, runtime):
+    with_terminal(bundle).sh("seq 20000")
+    text = runtime.run(bundle).ok().stdout.replace("\r", "")
+    assert text.split() == [str(number) for number in range(1, 20001)]
+
+
+@req("linux.default-devices.console")
+@pytest.mark.hoy
+@pytest.mark.parametrize("kind", ["link", "file", "directory"])
+def test_console_over_what_the_image_has_there(bundle, runtime, console, scratch, kind):
+    """/dev of the image: the pty must be on /dev/console, or create fails; nothing else is touched."""
+    canary = scratch / "canary"
+    canary.write_text("canary")
+    bundle.unmount("/dev", "/dev/pts").mount("/dev/pts", "devpts", "devpts", ["newinstance",
+                                                                             "ptmxmode=0666"])
+    place = bundle.rootfs / "dev/console"
+    if kind == "link":
+        place.symlink_to(canary)
+    elif kind == "file":
+        place.write_text("")
+    else:
+        place.mkdir()
+    with_terminal(bundle).args("/bin/sleep", "1000").write()
+    result = runtime("create", "--bundle", bundle.path, "--console-socket", console.path, "c1")
+    try:
+        if result.status == 0:
+            inside = runtime("state", "c1").json["pid"]
+            assert os.major(os.stat(f"/proc/{inside}/root/dev/console").st_rdev) == 136
+        else:
+            result.fails("/dev/console")
+    finally:
+        runtime("delete", "--force", "c1")
+    assert canary.read_text() == "canary" and canary.stat().st_uid == 0
