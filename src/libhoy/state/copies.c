@@ -16,13 +16,26 @@
 #include "sys/compat.h"
 #include "sys/error.h"
 
+/** The target of a copy. @returns true if there is one */
+static bool read_copy(const struct state_dir *dir, const char *name, char text[PATH_MAX])
+{
+	ssize_t len = readlinkat(dir->fd, name, text, PATH_MAX - 1);
+
+	if (len < 0)
+		return false;
+	text[len] = '\0';
+	return true;
+}
+
 static void write_copy(const struct state_dir *dir, const char *name, const char *text)
 {
-	char temporary[32];
+	char temporary[32], present[PATH_MAX];
 
 	if (symlinkat(text, dir->fd, name) == 0 || errno != EEXIST)
 		return;
-	/* It is there from an earlier write of the record, perhaps with less in it. */
+	/* It is there from an earlier write of the record. */
+	if (read_copy(dir, name, present) && strcmp(present, text) == 0)
+		return;
 	format_text(temporary, sizeof(temporary), ".%s.%d", name, (int)getpid());
 	if (symlinkat(text, dir->fd, temporary) == 0)
 		(void)renameat(dir->fd, temporary, dir->fd, name);
@@ -48,17 +61,6 @@ void copies_write(const struct state_dir *dir, const struct state_record *record
 		format_text(text, sizeof(text), "%zu", record->host_mounts_len);
 		write_copy(dir, STATE_COPY_MOUNTS, text);
 	}
-}
-
-/** The target of a copy. @returns true if there is one */
-static bool read_copy(const struct state_dir *dir, const char *name, char text[PATH_MAX])
-{
-	ssize_t len = readlinkat(dir->fd, name, text, PATH_MAX - 1);
-
-	if (len < 0)
-		return false;
-	text[len] = '\0';
-	return true;
 }
 
 /** Cuts the next word off at its blank. @returns the word, or NULL at the end */
