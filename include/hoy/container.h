@@ -126,6 +126,34 @@ int hoy_exec(const struct hoy_context *context, const char *id,
 int hoy_pause(const struct hoy_context *context, const char *id, struct hoy_error *err);
 int hoy_resume(const struct hoy_context *context, const char *id, struct hoy_error *err);
 
+/**
+ * Changes limits of a container.
+ * @param resources  JSON text of a linux.resources object; what it does not name stays. Lists are
+ *                   replaced as a whole.
+ * Either all of it holds afterwards and is saved with the container, or the old values do.
+ */
+int hoy_update(const struct hoy_context *context, const char *id, const char *resources,
+	       struct hoy_error *err);
+
+/**
+ * The pids of all processes of a container, as seen here, sorted.
+ * @param ret_pids  release with free()
+ */
+int hoy_processes(const struct hoy_context *context, const char *id, int **ret_pids,
+		  size_t *ret_len, struct hoy_error *err);
+
+/** What the container uses, as the `data` member of an event (JSON); release with free(). */
+int hoy_statistics(const struct hoy_context *context, const char *id, char **ret_json,
+		   struct hoy_error *err);
+
+/**
+ * Waits until a process of the container was killed for lack of memory.
+ * @param timeout_ms  -1 = none
+ * @returns 1 if one was, 0 at the time-out, 2 when the container has ended, or -1
+ */
+int hoy_wait_oom(const struct hoy_context *context, const char *id, int timeout_ms,
+		 struct hoy_error *err);
+
 /** Whether an id is acceptable: [A-Za-z0-9_+.-], 1 to 240 bytes, first neither '.' nor '-'. */
 bool hoy_id_is_valid(const char *id);
 

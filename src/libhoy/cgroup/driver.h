@@ -42,6 +42,9 @@ struct cgroup_driver {
 	/** Puts init into it, answering REQUEST_CGROUP; NULL where the clone did that already. */
 	int (*adopt)(const struct plan_cgroup *plan, pid_t pid, struct cgroup *cgroup,
 		     struct hoy_error *err);
+	/** Tells the manager of new limits before their files are written; NULL = nobody to tell. */
+	int (*update)(const struct plan_cgroup *plan, const struct cgroup *cgroup,
+		      struct hoy_error *err);
 };
 
 /** The driver for a plan; NULL for none (plan->path == NULL). */

@@ -337,6 +337,9 @@ int plan_cgroup(struct plan_builder *builder)
 	cgroup->mount_point = arena_strdup(builder->arena, builder->host->cgroup_root);
 	if (resources && plan_resources(builder, resources) < 0)
 		return -1;
+	if (resources && resources->memory && resources->memory->check_before_update &&
+	    resources->memory->limit.set && resources->memory->limit.value > 0)
+		cgroup->check_memory_max = (uint64_t)resources->memory->limit.value;
 	if (plan_place(builder) < 0 || plan_device_rules(builder, resources) < 0)
 		return -1;
 	for (size_t i = 0; i < cgroup->writes_len; i++)

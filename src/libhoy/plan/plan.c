@@ -172,6 +172,20 @@ int plan_build(struct arena *arena, const struct plan_input *input, struct plan 
 	return 0;
 }
 
+int plan_build_cgroup(struct arena *arena, const struct plan_input *input, struct plan **ret_plan,
+		      struct hoy_error *err)
+{
+	struct plan_builder builder = builder_of(arena, input, err);
+
+	if (start_plan(&builder) < 0 || plan_namespaces(&builder) < 0 ||
+	    plan_id_maps(&builder) < 0 || plan_cgroup(&builder) < 0)
+		return -1;
+	if (arena->failed)
+		return plan_no_memory(&builder);
+	*ret_plan = builder.plan;
+	return 0;
+}
+
 int plan_build_exec(struct arena *arena, const struct plan_input *input,
 		    const struct config_process *process, struct plan **ret_plan,
 		    struct hoy_error *err)

@@ -356,6 +356,8 @@ struct plan_cgroup {
 	/** Controllers to enable down the path, space-separated bits of the writes. */
 	struct plan_cgroup_write *writes;
 	size_t writes_len;
+	/** Refuse an update to fewer bytes than are in use (checkBeforeUpdate); 0 = no check. */
+	uint64_t check_memory_max;
 	/** One of the writes is late: init asks `start` for them (GATE_LIMITS). */
 	bool has_late_writes;
 	/** Device program; has_device_rules false = none. */
@@ -446,6 +448,12 @@ struct plan_input {
  */
 int plan_build(struct arena *arena, const struct plan_input *input, struct plan **ret_plan,
 	       struct hoy_error *err);
+
+/**
+ * What `update` needs of it: plan->cgroup as plan_build() would make it. All else is empty.
+ */
+int plan_build_cgroup(struct arena *arena, const struct plan_input *input, struct plan **ret_plan,
+		      struct hoy_error *err);
 
 /**
  * What `exec` needs of it: a plan for one more process in a container. All else is empty, the

@@ -197,6 +197,7 @@ static int make_cgroup(struct creation *creation, struct hoy_error *err)
 		return state_write(&creation->dir, &creation->record, err);
 	}
 	creation->record.cgroup_inode = creation->cgroup.inode;
+	creation->record.device_program = creation->cgroup.device_program;
 	return state_write(&creation->dir, &creation->record, err);
 }
 
@@ -224,6 +225,7 @@ static int on_created(struct launch *launch, void *data, struct hoy_error *err)
 		return -1;
 	/* A driver that adopts knows the cgroup only now. */
 	creation->record.cgroup_inode = creation->cgroup.inode;
+	creation->record.device_program = creation->cgroup.device_program;
 	if (creation->cgroup.fd >= 0)
 		creation->record.cgroup = creation->cgroup.path;
 	creation->record.phase = STATE_PHASE_CREATED;

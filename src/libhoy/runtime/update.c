@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * update: other limits for a container. The given resources are merged into the configuration that
+ * create saved, the result is planned like any configuration, and what differs is written. Runs in
+ * the runtime. A failure puts the old values back.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include <hoy/container.h>
+
+#include "base/json_read.h"
+#include "base/json_write.h"
+#include "cgroup/driver.h"
+#include "runtime/context.h"
+#include "runtime/input.h"
+#include "sys/cleanup.h"
+#include "sys/error.h"
+#include "sys/file.h"
+
+/* Longest value of a limit file that is put back. */
+#define VALUE_SIZE 4096
+
+/** Everything that one update has in its hands. */
+struct updating {
+	const struct hoy_context *context;
+	struct log log;
+	struct container container;
+	struct input input;
+	/** The merged configuration. */
+	char *text;
+	struct cgroup cgroup;
+	/** What each write has replaced, parallel to the plan's writes; NULL = nothing yet. */
+	char **replaced;
+};
+
+/* ---- merging ---- */
+
+static void write_merged(struct json_writer *writer, const char *key, const struct json_node *base,
+			 const struct json_node *change)
+{
+	if (!base || base->type != JSON_OBJECT || change->type != JSON_OBJECT) {
+		json_write_node(writer, key, change);
+		return;
+	}
+	json_write_object(writer, key);
+	for (const struct json_node *node = base->children; node; node = node->next) {
+		const struct json_node *other = json_member(change, node->key);
+
+		if (other)
+			write_merged(writer, node->key, node, other);
+		else
+			json_write_node(writer, node->key, node);
+	}
+	for (const struct json_node *node = change->children; node; node = node->next)
+		if (!json_member(base, node->key))
+			json_write_node(writer, node->key, node);
+	json_write_end(writer);
+}
+
+static int read_saved(struct updating *updating, const struct json_node **ret_document,
+		      struct hoy_error *err)
+{
+	autoclose int fd = openat(updating->container.dir.fd, "config.json",
+				  O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return fail(err, errno, "open the saved configuration");
+	return json_read_fd(fd, JSON_SIZE_MAX, "config.json", &updating->input.arena, ret_document,
+			    err);
+}
+
+/* {"linux":{"resources":CHANGE}} over the saved configuration. */
+static int merge(struct updating *updating, const char *resources, struct hoy_error *err)
+{
+	const struct json_node *saved, *change;
+	struct json_writer writer = { 0 };
+	autotext struct text wrapped = { 0 };
+
+	/* On its own first, so that errors count lines from its own start. */
+	if (json_read(resources, strlen(resources), &updating->input.arena, &change, err) < 0)
+		return fail_in(err, "resources");
+	if (change->type != JSON_OBJECT)
+		return fail_at(err, "linux.resources", 0, "an object is needed, not a %s",
+			       json_type_name(change->type));
+	text_add(&wrapped, "{\"linux\":{\"resources\":");
+	text_add(&wrapped, resources);
+	text_add(&wrapped, "}}");
+	if (wrapped.failed)
+		return fail(err, ENOMEM, "merge the resources");
+	if (json_read(wrapped.bytes, wrapped.len, &updating->input.arena, &change, err) < 0 ||
+	    read_saved(updating, &saved, err) < 0)
+		return -1;
+	write_merged(&writer, NULL, saved, change);
+	updating->text = json_write_take(&writer);
+	return updating->text ? 0 : fail(err, ENOMEM, "merge the resources");
+}
+
+static int make_plan(struct updating *updating, struct hoy_error *err)
+{
+	const struct hoy_context *context = updating->context;
+	const struct state_record *record = updating->container.record;
+	const struct config_report report = { context->log, context->log_data, context->strict };
+	const struct plan_options options = {
+		.id = record->id,
+		.bundle = record->bundle,
+		.cgroup_manager = record->cgroup_manager,
+	};
+	struct input *input = &updating->input;
+	struct plan_input plan_input = { .options = &options, .host = &input->host };
+	autoclose int fd = file_sealed("config.json", updating->text, strlen(updating->text));
+
+	if (fd < 0)
+		return fail(err, fd, "hold the merged configuration");
+	if (config_read(fd, "resources", &input->arena, &report, &input->config, err) < 0 ||
+	    host_probe(&input->host, err) < 0)
+		return -1;
+	plan_input.config = input->config;
+	return plan_build_cgroup(&input->arena, &plan_input, &input->plan, err);
+}
+
+/* ---- writing ---- */
+
+static int check_memory(const struct updating *updating, struct hoy_error *err)
+{
+	const uint64_t limit = updating->input.plan->cgroup.check_memory_max;
+	char text[32];
+	uint64_t used = 0;
+
+	if (!limit || file_read(updating->cgroup.fd, "memory.current", text, sizeof(text)) < 0)
+		return 0;
+	for (const char *digit = text; *digit >= '0' && *digit <= '9'; digit++)
+		used = used * 10 + (uint64_t)(*digit - '0');
+	if (used <= limit)
+		return 0;
+	return fail_at(err, "linux.resources.memory.limit", 0,
+		       "%llu bytes are in use, more than the new limit of %llu "
+		       "(checkBeforeUpdate)",
+		       (unsigned long long)used, (unsigned long long)limit);
+}
+
+/* Remembers what a file holds. @returns whether it must be written, or -1 */
+static int remember(struct updating *updating, size_t index, struct hoy_error *err)
+{
+	const struct plan_cgroup_write *write = &updating->input.plan->cgroup.writes[index];
+	char text[VALUE_SIZE];
+	ssize_t len = file_read(updating->cgroup.fd, write->file, text, sizeof(text));
+
+	if (len < 0)
+		return 1; /* missing or write-only: the write itself will tell */
+	while (len > 0 && text[len - 1] == '\n')
+		text[--len] = '\0';
+	if (strcmp(text, write->value) == 0)
+		return 0;
+	/* Files that hold a line per device are put back through their own syntax only. */
+	if (!strchr(text, '\n')) {
+		updating->replaced[index] = arena_strdup(&updating->input.arena, text);
+		if (!updating->replaced[index])
+			return fail(err, ENOMEM, "remember %s", write->file);
+	}
+	return 1;
+}
+
+static void put_back(const struct updating *updating)
+{
+	const struct plan_cgroup *plan = &updating->input.plan->cgroup;
+
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = plan->writes_len; i-- > 0;)
+			if (updating->replaced[i])
+				(void)file_write_text(updating->cgroup.fd, plan->writes[i].file,
+						      updating->replaced[i]);
+}
+
+/*
+ * Limits that bound each other (quota and burst) can be refused in the one order and taken in the
+ * other, so that what fails is tried once more after the rest.
+ */
+static int write_changes(struct updating *updating, struct hoy_error *err)
+{
+	const struct plan_cgroup *plan = &updating->input.plan->cgroup;
+	bool failed = true;
+
+	for (int pass = 0; failed && pass < 2; pass++) {
+		failed = false;
+		for (size_t i = 0; i < plan->writes_len; i++) {
+			const struct plan_cgroup_write *write = &plan->writes[i];
+			int changed = pass ? 1 : remember(updating, i, err);
+
+			if (changed < 0)
+				return -1;
+			if (changed && cgroup_write_all(updating->cgroup.fd, write, 1, write->late,
+							err) < 0)
+				failed = true;
+		}
+	}
+	return failed ? -1 : 0;
+}
+
+static int write_devices(struct updating *updating, struct hoy_error *err)
+{
+	const struct plan_cgroup *plan = &updating->input.plan->cgroup;
+	struct state_record *record = updating->container.record;
+
+	if (!plan->has_device_rules)
+		return 0;
+	return cgroup_attach_devices(updating->cgroup.fd, plan->device_rules,
+				     plan->device_rules_len, record->device_program,
+				     &record->device_program, err);
+}
+
+static int save(struct updating *updating, struct hoy_error *err)
+{
+	const struct plan_cgroup *plan = &updating->input.plan->cgroup;
+	struct container *container = &updating->container;
+	int r;
+
+	/* A created container writes its late limits when it starts: they are the new ones now. */
+	container->record->late_writes = plan->writes;
+	container->record->late_writes_len = plan->has_late_writes ? plan->writes_len : 0;
+	if (state_write(&container->dir, container->record, err) < 0)
+		return -1;
+	r = file_replace(container->dir.fd, "config.json", updating->text, strlen(updating->text),
+			 0600);
+	return r < 0 ? fail(err, r, "save the configuration") : 0;
+}
+
+static int apply(struct updating *updating, struct hoy_error *err)
+{
+	const struct plan_cgroup *plan = &updating->input.plan->cgroup;
+	const struct cgroup_driver *driver = cgroup_driver_of(plan);
+
+	updating->replaced = arena_array(&updating->input.arena, char *, plan->writes_len + 1);
+	if (!updating->replaced)
+		return fail(err, ENOMEM, "update the limits");
+	if (check_memory(updating, err) < 0)
+		return -1;
+	if ((driver && driver->update && driver->update(plan, &updating->cgroup, err) < 0) ||
+	    write_changes(updating, err) < 0 || write_devices(updating, err) < 0 ||
+	    save(updating, err) < 0) {
+		put_back(updating);
+		return -1;
+	}
+	return 0;
+}
+
+static int update(struct updating *updating, const char *resources, struct hoy_error *err)
+{
+	const struct state_record *record = updating->container.record;
+	enum hoy_status status;
+
+	if (container_status(&updating->container, &status, NULL, err) < 0)
+		return -1;
+	if (status == HOY_STOPPED || status == HOY_CREATING)
+		return fail(err, 0, "container %s is %s: container not running", record->id,
+			    hoy_status_name(status));
+	if (merge(updating, resources, err) < 0 || make_plan(updating, err) < 0 ||
+	    input_warnings(updating->input.plan, &updating->log, updating->context->strict, err) <
+		    0 ||
+	    container_open_cgroup(record, &updating->cgroup, err) < 0)
+		return -1;
+	if (updating->cgroup.fd < 0)
+		return fail(err, 0, "container %s has no cgroup of its own to limit", record->id);
+	return apply(updating, err);
+}
+
+int hoy_update(const struct hoy_context *context, const char *id, const char *resources,
+	       struct hoy_error *err)
+{
+	struct updating updating = {
+		.context = context,
+		.log = context_log(context),
+		.container = CONTAINER_NONE,
+		.input = INPUT_NONE,
+		.cgroup = CGROUP_NONE,
+	};
+	int r;
+
+	if (container_open_locked(context, id, &updating.container, err) < 0)
+		return -1;
+	r = update(&updating, resources, err);
+	free(updating.text);
+	cgroup_done(&updating.cgroup);
+	container_done(&updating.container);
+	input_done(&updating.input);
+	return r < 0 ? -1 : 0;
+}
