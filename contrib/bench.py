@@ -173,6 +173,9 @@ def find_runtimes(options):
         if shutil.which(name):
             found[name] = shutil.which(name)
     found.update(extra.split("=", 1) for extra in options.runtime)
+    for program in found.values():
+        if not shutil.which(program):
+            sys.exit(f"contrib/bench: no program {program}")
     return found
 
 
@@ -239,7 +242,9 @@ def main():
     # What `create` leaves behind becomes a child of this process, which can then wait for it.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     programs = find_runtimes(options)
-    with tempfile.TemporaryDirectory(prefix="hoy-bench-") as directory:
+    # State belongs on a tmpfs, as /run is nearly everywhere; the mount namespace is our own.
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"], check=True)
+    with tempfile.TemporaryDirectory(prefix="hoy-bench-", dir="/run") as directory:
         try:
             rows, floor = compare(options, programs, Path(directory))
         except Failed as failure:
