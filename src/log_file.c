@@ -76,6 +76,14 @@ static void write_line(struct log_file *log, struct text *line)
 		write_stderr(log, line);
 }
 
+static void add_command(struct text *text, const struct log_file *log)
+{
+	if (log->command[0] == '\0')
+		return;
+	text_add_escaped(text, log->command);
+	text_add(text, ": ");
+}
+
 /** "config.json:12:5: PATH: MESSAGE: ERRNO'S WORDS" */
 static void add_message(struct text *text, const struct log_file *log,
 			const struct hoy_log_entry *entry)
@@ -271,7 +279,8 @@ static void print_problems(struct log_file *log, const struct hoy_error *err, si
 
 		if (i == 0 && is_cause(&log->problems[i], err))
 			continue;
-		text_add_format(&line, "hoy: %s: ", log->command);
+		text_add(&line, "hoy: ");
+		add_command(&line, log);
 		add_message(&line, log, &entry);
 		text_add_char(&line, '\n');
 		if (line.len + reserved > log->stderr_left)
@@ -292,8 +301,7 @@ void log_file_fail(struct log_file *log, const struct hoy_error *err)
 	};
 	autotext struct text message = { 0 }, line = { 0 }, hint = { 0 };
 
-	if (log->command[0])
-		text_add_format(&message, "%s: ", log->command);
+	add_command(&message, log);
 	add_message(&message, log, &entry);
 	if (!message.bytes)
 		return;

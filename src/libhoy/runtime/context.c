@@ -24,12 +24,14 @@ static int open_directory(const struct hoy_context *context, const char *id, boo
 {
 	int r;
 
+	if (state_check_id(id, err) < 0)
+		return -1;
 	container->root = state_root_open(context, false, err);
 	if (container->root < 0) {
 		r = container->root;
 		container->root = -1;
 		/* Without a state root there is no container of any name. */
-		if (r == -ENOENT && hoy_id_is_valid(id))
+		if (r == -ENOENT)
 			fail(err, 0, "container %s does not exist", id);
 		return r;
 	}

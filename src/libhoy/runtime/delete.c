@@ -105,6 +105,8 @@ static int open_and_delete(const struct hoy_context *context, const char *id, bo
 	struct container container = CONTAINER_NONE;
 	int r;
 
+	if (state_check_id(id, err) < 0)
+		return -1;
 	container.root = state_root_open(context, false, err);
 	if (container.root < 0) {
 		r = container.root;
@@ -129,7 +131,7 @@ int hoy_delete(const struct hoy_context *context, const char *id, bool force, st
 	int r = open_and_delete(context, id, force, err);
 
 	/* Forced, it is as if it had been deleted before. */
-	if (r == -ENOENT && force && hoy_id_is_valid(id))
+	if (r == -ENOENT && force)
 		return 0;
 	return r < 0 ? -1 : 0;
 }

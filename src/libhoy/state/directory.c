@@ -39,16 +39,14 @@ bool hoy_id_is_valid(const char *id)
 	       string_is_made_of(id, allowed);
 }
 
-static int check_id(const char *id, struct hoy_error *err)
+int state_check_id(const char *id, struct hoy_error *err)
 {
 	if (hoy_id_is_valid(id))
 		return 0;
-	if (id && strlen(id) > ID_LEN_MAX)
-		return fail(err, ENAMETOOLONG, "container id of %zu bytes, at most %d are allowed",
-			    strlen(id), ID_LEN_MAX);
-	fail(err, EINVAL, "container id \"%s\"", id ? id : "");
-	return fail_hint(err, "an id is made of A-Z a-z 0-9 _ + . - and starts with a letter, a "
-			      "digit, _ or +");
+	return fail(err, 0,
+		    "container id '%s': use 1 to 240 of the characters A-Z a-z 0-9 _ + . -, the "
+		    "first neither . nor -",
+		    id ? id : "");
 }
 
 static int fail_missing(const char *id, struct hoy_error *err)
@@ -235,7 +233,7 @@ int state_dir_make(int root, const char *id, struct state_dir *ret_dir, struct h
 	struct stat stat;
 	int r = 0;
 
-	if (check_id(id, err) < 0)
+	if (state_check_id(id, err) < 0)
 		return -1;
 	if (fstatat(root, id, &stat, AT_SYMLINK_NOFOLLOW) == 0)
 		return fail(err, 0, "container %s already exists", id);
@@ -265,7 +263,7 @@ int state_dir_open(int root, const char *id, struct state_dir *ret_dir, struct h
 {
 	struct state_dir dir = { .root = root, .fd = -1 };
 
-	if (check_id(id, err) < 0)
+	if (state_check_id(id, err) < 0)
 		return -1;
 	dir.fd = openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir.fd < 0 && errno == ENOENT)

@@ -81,6 +81,9 @@ struct state_record {
 	struct plan_hooks poststart, poststop;
 };
 
+/** Fails with the rule in the text if hoy_id_is_valid() is false. */
+int state_check_id(const char *id, struct hoy_error *err);
+
 /**
  * The state root; with `make` missing directories are made 0700. One that another user owns, or
  * that all may write, is refused.
