@@ -9,11 +9,10 @@
 #include <string.h>
 
 #include "base/string.h"
-#include "spec/mount_option.h"
 #include "sys/cleanup.h"
 
 struct unsupported {
-	/** A path in the configuration; "[]" is any item. */
+	/** A path in the configuration, through objects only. */
 	const char *path;
 	/** Whether the value there asks for anything. */
 	bool (*asks)(const struct json_node *node);
@@ -24,56 +23,15 @@ static bool asks_by_presence(const struct json_node *node)
 	return node->type != JSON_NULL;
 }
 
-/** 0, -1, false and what is empty change nothing: engines write them without being asked. */
-static bool asks_by_value(const struct json_node *node)
+/** An empty object changes nothing. */
+static bool asks_by_content(const struct json_node *node)
 {
-	switch (node->type) {
-	case JSON_NULL:
-		return false;
-	case JSON_BOOL:
-		return node->truth;
-	case JSON_NUMBER:
-		return strcmp(node->text, "0") != 0 && strcmp(node->text, "-1") != 0;
-	default:
-		return node->len > 0;
-	}
-}
-
-static bool asks_for_id_mapping(const struct json_node *node)
-{
-	const struct mount_option *option = node->type == JSON_STRING
-						    ? mount_option_find(node->text)
-						    : NULL;
-
-	return option && option->kind == MOUNT_OPTION_IDMAP;
+	return node->len > 0;
 }
 
 static const struct unsupported table[] = {
 	{ "linux.intelRdt", asks_by_presence },
-	{ "linux.netDevices", asks_by_value },
-	{ "linux.resources.blockIO.throttleReadBpsDevice", asks_by_value },
-	{ "linux.resources.blockIO.throttleReadIOPSDevice", asks_by_value },
-	{ "linux.resources.blockIO.throttleWriteBpsDevice", asks_by_value },
-	{ "linux.resources.blockIO.throttleWriteIOPSDevice", asks_by_value },
-	{ "linux.resources.blockIO.weight", asks_by_value },
-	{ "linux.resources.blockIO.weightDevice", asks_by_value },
-	{ "linux.resources.cpu.burst", asks_by_value },
-	{ "linux.resources.cpu.cpus", asks_by_value },
-	{ "linux.resources.cpu.idle", asks_by_value },
-	{ "linux.resources.cpu.mems", asks_by_value },
-	{ "linux.resources.cpu.period", asks_by_value },
-	{ "linux.resources.cpu.quota", asks_by_value },
-	{ "linux.resources.cpu.shares", asks_by_value },
-	{ "linux.resources.hugepageLimits", asks_by_value },
-	{ "linux.resources.memory.limit", asks_by_value },
-	{ "linux.resources.memory.reservation", asks_by_value },
-	{ "linux.resources.memory.swap", asks_by_value },
-	{ "linux.resources.pids.limit", asks_by_value },
-	{ "linux.resources.rdma", asks_by_value },
-	{ "linux.resources.unified", asks_by_value },
-	{ "mounts[].gidMappings", asks_by_value },
-	{ "mounts[].options[]", asks_for_id_mapping },
-	{ "mounts[].uidMappings", asks_by_value },
+	{ "linux.netDevices", asks_by_content },
 };
 
 static const struct json_node *member(const struct json_node *object, const char *name, size_t len)
@@ -96,15 +54,8 @@ static void tell(struct problems *problems, const struct json_node *node, const 
 			problem_node(problems, node, "not supported yet");
 		return;
 	}
-	if (string_starts(path, "[]")) {
-		const struct json_node *item = node->type == JSON_LIST ? node->children : NULL;
-
-		for (; item; item = item->next)
-			tell(problems, item, path + 2, row);
-		return;
-	}
 	path += *path == '.';
-	len = strcspn(path, ".[");
+	len = strcspn(path, ".");
 	node = member(node, path, len);
 	if (node)
 		tell(problems, node, path + len, row);
