@@ -80,9 +80,8 @@ static int probe_user_namespace(struct host *host, struct hoy_error *err)
 	/* A map that does not fit has several lines. */
 	if (len < 0 && len != -EFBIG)
 		return fail(err, (int)-len, "read /proc/self/uid_map");
-	host->in_user_namespace =
-		len < 0 || sscanf(map, "%u %u %u", &first, &parent, &size) != 3 || first != 0 ||
-		parent != 0 || size != UINT32_MAX;
+	host->in_user_namespace = len < 0 || sscanf(map, "%u %u %u", &first, &parent, &size) != 3 ||
+				  first != 0 || parent != 0 || size != UINT32_MAX;
 	host->privileged = !host->in_user_namespace &&
 			   (host->capabilities & (1ULL << CAP_SYS_ADMIN));
 	return 0;
@@ -156,8 +155,7 @@ static void probe_cgroup_mount(struct host *host)
 		return;
 	}
 	if (is_cgroup2(CGROUP_MOUNT "/unified"))
-		format_text(host->cgroup_root, sizeof(host->cgroup_root),
-			    CGROUP_MOUNT "/unified");
+		format_text(host->cgroup_root, sizeof(host->cgroup_root), CGROUP_MOUNT "/unified");
 	else
 		search_mounts(host);
 	if (host->cgroup_root[0])
@@ -193,7 +191,7 @@ static void probe_lsm(struct host *host)
 	char enabled[8];
 
 	host->apparmor = read_absolute("/sys/module/apparmor/parameters/enabled", enabled,
-				   sizeof(enabled)) > 0 &&
+				       sizeof(enabled)) > 0 &&
 			 enabled[0] == 'Y';
 	host->selinux = statfs("/sys/fs/selinux", &fs) == 0 &&
 			(unsigned long)fs.f_type == SELINUX_MAGIC;
@@ -241,8 +239,7 @@ static struct host_id_range find_range(const char *path, uid_t uid, const char *
 
 		if (rest)
 			rest[strcspn(rest, "\n")] = '\0';
-		if (!rest || (strcmp(user, name) != 0 &&
-			      (number_uid(user, &id) < 0 || id != uid)))
+		if (!rest || (strcmp(user, name) != 0 && (number_uid(user, &id) < 0 || id != uid)))
 			continue;
 		if (number_unsigned(first, UINT32_MAX, &start) == 0 &&
 		    number_unsigned(rest, UINT32_MAX - start, &count) == 0)

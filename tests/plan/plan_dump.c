@@ -187,8 +187,8 @@ static bool is_listed(const char *const *paths, size_t len, const char *path)
 static struct plan_source_facts *facts_of(const struct situation *situation, struct arena *arena,
 					  const struct config *config)
 {
-	struct plan_source_facts *facts =
-		arena_array(arena, struct plan_source_facts, config->mounts.len + 1);
+	struct plan_source_facts *facts = arena_array(arena, struct plan_source_facts,
+						      config->mounts.len + 1);
 
 	for (size_t i = 0; i < config->mounts.len; i++) {
 		const char *source = plan_bind_source(arena, &config->mounts.items[i],

@@ -56,10 +56,10 @@ void *plan_grow(struct plan_builder *builder, void *items, size_t len, size_t si
  * A new zeroed entry at the end of a list of the plan, whose length is the member NAME_len.
  * NULL with the error set if memory ran out.
  */
-#define PLAN_APPEND(builder, list)                                                                 \
-	({                                                                                         \
-		__typeof__(list) _items = plan_grow(builder, list, list##_len, sizeof(*(list)));   \
-		_items ? (list = _items, &_items[list##_len++]) : NULL;                            \
+#define PLAN_APPEND(builder, list)                                                               \
+	({                                                                                       \
+		__typeof__(list) _items = plan_grow(builder, list, list##_len, sizeof(*(list))); \
+		_items ? (list = _items, &_items[list##_len++]) : NULL;                          \
 	})
 
 /** Configuration path of a list's item: "mounts[3]". */

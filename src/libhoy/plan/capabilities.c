@@ -51,8 +51,7 @@ int plan_capabilities(struct plan_builder *builder, const struct config_process 
 	struct plan_capabilities *to = &builder->plan->process.capabilities;
 	const struct config_capabilities *from = process->capabilities;
 	const struct host *host = builder->host;
-	uint64_t known = host->last_capability >= 63 ? ~0ULL :
-						       (2ULL << host->last_capability) - 1;
+	uint64_t known = host->last_capability >= 63 ? ~0ULL : (2ULL << host->last_capability) - 1;
 	uint64_t unknown = 0, lacking = 0, unbounded = 0;
 
 	if (!from)

@@ -63,8 +63,8 @@ static int plan_device_rules(struct plan_builder *builder, const struct config_r
 		return 0;
 	if (!cgroup->path || !builder->host->privileged) {
 		plan_warn(builder, at_devices, "not applied: %s",
-			  cgroup->path ? "only privileged callers can limit devices" :
-					 "the container has no cgroup");
+			  cgroup->path ? "only privileged callers can limit devices"
+				       : "the container has no cgroup");
 		return 0;
 	}
 	for (size_t i = 0; i < from->devices.len; i++) {
@@ -215,9 +215,8 @@ static int read_systemd_path(struct plan_builder *builder, const char **ret_slic
 	if (string_ends(name, ".slice"))
 		*ret_unit = name;
 	else
-		*ret_unit = arena_format(builder->arena, "%.*s%s%s.scope",
-					 (int)(name - 1 - prefix), prefix,
-					 name - 1 > prefix ? "-" : "", name);
+		*ret_unit = arena_format(builder->arena, "%.*s%s%s.scope", (int)(name - 1 - prefix),
+					 prefix, name - 1 > prefix ? "-" : "", name);
 	return 0;
 }
 

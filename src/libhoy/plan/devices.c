@@ -29,12 +29,9 @@ static const struct {
 	/** The target is below /proc: made only if something is mounted there. */
 	bool needs_proc;
 } default_links[] = {
-	{ "/dev/fd", "/proc/self/fd", true },
-	{ "/dev/stdin", "/proc/self/fd/0", true },
-	{ "/dev/stdout", "/proc/self/fd/1", true },
-	{ "/dev/stderr", "/proc/self/fd/2", true },
-	{ "/dev/core", "/proc/kcore", true },
-	{ "/dev/ptmx", "pts/ptmx", false },
+	{ "/dev/fd", "/proc/self/fd", true },	    { "/dev/stdin", "/proc/self/fd/0", true },
+	{ "/dev/stdout", "/proc/self/fd/1", true }, { "/dev/stderr", "/proc/self/fd/2", true },
+	{ "/dev/core", "/proc/kcore", true },	    { "/dev/ptmx", "pts/ptmx", false },
 };
 
 static struct plan_mount *find_mount(const struct plan *plan, const char *destination)
@@ -67,8 +64,7 @@ static const char *name_in_dev(const struct plan_mount *dev, const char *path)
 /* Nodes cannot be made without privilege over the host: its own are bound instead. */
 static bool binds_devices(const struct plan_builder *builder)
 {
-	return builder->in_user_namespace ||
-	       !(builder->host->capabilities & (1ULL << CAP_MKNOD));
+	return builder->in_user_namespace || !(builder->host->capabilities & (1ULL << CAP_MKNOD));
 }
 
 static void place(struct plan_builder *builder, const struct plan_mount *dev,
@@ -156,8 +152,8 @@ static int add_links(struct plan_builder *builder, const struct plan_mount *dev)
 		struct plan_link *link;
 
 		/* A mount point there must be what the mount finds, not where a link leads. */
-		if ((default_links[i].needs_proc && !has_proc) ||
-		    has_device(builder->plan, path) || find_mount(builder->plan, path))
+		if ((default_links[i].needs_proc && !has_proc) || has_device(builder->plan, path) ||
+		    find_mount(builder->plan, path))
 			continue;
 		link = PLAN_APPEND(builder, builder->plan->links);
 		if (!link)

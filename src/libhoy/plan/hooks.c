@@ -65,9 +65,9 @@ static int plan_hook(struct plan_builder *builder, const struct kind *kind,
 		hook->env = none;
 	hook->timeout_ms = -1;
 	if (from->timeout.set)
-		hook->timeout_ms = from->timeout.value > INT_MAX / 1000 ?
-					   INT_MAX :
-					   (int)from->timeout.value * 1000;
+		hook->timeout_ms = from->timeout.value > INT_MAX / 1000
+					   ? INT_MAX
+					   : (int)from->timeout.value * 1000;
 	return 0;
 }
 

@@ -127,7 +127,8 @@ static int choose_writer(struct plan_builder *builder)
 		return fail_hint(builder->err, "install newuidmap and newgidmap (package uidmap or "
 					       "shadow-utils)");
 	}
-	/* The kernel takes a gid map from an unprivileged writer only so; newgidmap is privileged. */
+	/* The kernel takes a gid map from an unprivileged writer only so; newgidmap is privileged.
+	 */
 	namespaces->deny_setgroups = !namespaces->helper_maps &&
 				     !(host->capabilities & (1ULL << CAP_SETGID));
 	return 0;

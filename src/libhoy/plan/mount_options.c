@@ -15,7 +15,7 @@
 
 /** What fsconfig(2) takes as a key or value; mount(2) takes no more than a page of all together. */
 #define PARAMETER_MAX 255
-#define DATA_MAX 4095
+#define DATA_MAX      4095
 
 /** A mount whose options are being read. */
 struct reader {
@@ -155,8 +155,8 @@ static int read_option(struct reader *reader, const char *text)
 		return 0;
 	case MOUNT_OPTION_ATTRIBUTE_RECURSIVE:
 		/* Nothing lies below a new mount. */
-		mount_option_fold(reader->mount->kind == PLAN_MOUNT_NEW ? &reader->plain :
-									  &reader->recursive,
+		mount_option_fold(reader->mount->kind == PLAN_MOUNT_NEW ? &reader->plain
+									: &reader->recursive,
 				  option);
 		return 0;
 	case MOUNT_OPTION_SUPERBLOCK:
@@ -287,8 +287,8 @@ static int resolve_idmap(struct reader *reader)
 	if (from->uid_mappings.len || from->gid_mappings.len)
 		return set_maps(reader, &from->uid_mappings, &from->gid_mappings);
 	if (reader->idmap)
-		return read_inline_maps(reader, &uids, &gids) < 0 ? -1 :
-								    set_maps(reader, &uids, &gids);
+		return read_inline_maps(reader, &uids, &gids) < 0 ? -1
+								  : set_maps(reader, &uids, &gids);
 	if (!builder->uid_maps_len || !builder->gid_maps_len)
 		return fail_at(builder->err, mount->at, 0,
 			       "idmap needs mappings: the mount has none and the container no user "
@@ -363,10 +363,10 @@ static int split_layers(struct plan_builder *builder, struct plan_mount *mount)
 	mount->parameters = NULL;
 	mount->parameters_len = 0;
 	for (size_t i = 0; i < len; i++) {
-		int r = can_split(&parameters[i]) ?
-				add_layers(builder, mount, parameters[i].value) :
-				plan_mount_parameter(builder, mount, parameters[i].key,
-						     parameters[i].value);
+		int r = can_split(&parameters[i])
+				? add_layers(builder, mount, parameters[i].value)
+				: plan_mount_parameter(builder, mount, parameters[i].key,
+						       parameters[i].value);
 
 		if (r < 0)
 			return -1;
@@ -382,9 +382,9 @@ static const char *join_parameters(struct plan_builder *builder, const struct pl
 		const struct plan_parameter *parameter = &mount->parameters[i];
 		const char *value = parameter->value ? parameter->value : "";
 		const char *quote = string_starts(parameter->key, "context") ||
-						    string_ends(parameter->key, "context") ?
-					    "\"" :
-					    "";
+						    string_ends(parameter->key, "context")
+					    ? "\""
+					    : "";
 
 		data = arena_format(builder->arena, "%s%s%s%s%s%s%s", data, *data ? "," : "",
 				    parameter->key, parameter->value ? "=" : "", quote, value,

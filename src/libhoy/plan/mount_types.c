@@ -45,8 +45,8 @@ static const struct type_rule *find_rule(const char *fstype)
 
 bool plan_mount_is_fixed(const struct plan_mount *mount)
 {
-	const struct type_rule *rule =
-		mount->kind == PLAN_MOUNT_NEW ? find_rule(mount->fstype) : NULL;
+	const struct type_rule *rule = mount->kind == PLAN_MOUNT_NEW ? find_rule(mount->fstype)
+								     : NULL;
 
 	return rule && rule->is_fixed;
 }
@@ -57,8 +57,8 @@ bool plan_mount_is_fixed(const struct plan_mount *mount)
 static const char *cgroup_directory(struct plan_builder *builder)
 {
 	const struct host *host = builder->host;
-	const char *path = builder->plan->cgroup.path ? builder->plan->cgroup.path :
-							host->cgroup_own;
+	const char *path = builder->plan->cgroup.path ? builder->plan->cgroup.path
+						      : host->cgroup_own;
 
 	if (host->cgroup_layout == HOST_CGROUP_NONE)
 		return NULL;

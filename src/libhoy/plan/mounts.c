@@ -42,8 +42,8 @@ const char *plan_bind_source(struct arena *arena, const struct config_mount *mou
 {
 	if (kind_of(mount) != PLAN_MOUNT_BIND || !mount->source)
 		return NULL;
-	return mount->source[0] == '/' ? mount->source :
-					 arena_format(arena, "%s/%s", bundle, mount->source);
+	return mount->source[0] == '/' ? mount->source
+				       : arena_format(arena, "%s/%s", bundle, mount->source);
 }
 
 static int plan_bind(struct plan_builder *builder, const struct config_mount *from,
@@ -92,8 +92,7 @@ static int plan_mount(struct plan_builder *builder, size_t index)
 		mount->source = from->source;
 	}
 	if ((mount->kind == PLAN_MOUNT_BIND && plan_bind(builder, from, mount) < 0) ||
-	    plan_mount_type(builder, mount) < 0 ||
-	    plan_mount_options(builder, from, mount) < 0 ||
+	    plan_mount_type(builder, mount) < 0 || plan_mount_options(builder, from, mount) < 0 ||
 	    plan_mount_finish(builder, from, mount) < 0)
 		return -1;
 	default_propagation(builder, mount);

@@ -44,10 +44,10 @@ static void add_offset(struct plan_builder *builder, const char *clock,
 
 	if (!offset->set)
 		return;
-	namespaces->time_offsets =
-		arena_format(builder->arena, "%s%s %lld %u\n",
-			     namespaces->time_offsets ? namespaces->time_offsets : "", clock,
-			     (long long)offset->secs, offset->nanosecs);
+	namespaces->time_offsets = arena_format(builder->arena, "%s%s %lld %u\n",
+						namespaces->time_offsets ? namespaces->time_offsets
+									 : "",
+						clock, (long long)offset->secs, offset->nanosecs);
 }
 
 /*
@@ -71,8 +71,8 @@ int plan_namespaces(struct plan_builder *builder)
 			return -1;
 	if (!plan_has_own(builder, CLONE_NEWUSER) && needs_user_namespace(builder))
 		namespaces->create |= CLONE_NEWUSER;
-	builder->in_user_namespace =
-		plan_has_own(builder, CLONE_NEWUSER) || builder->host->in_user_namespace;
+	builder->in_user_namespace = plan_has_own(builder, CLONE_NEWUSER) ||
+				     builder->host->in_user_namespace;
 	namespaces->loopback = (namespaces->create & CLONE_NEWNET) != 0;
 	namespaces->hostname = builder->config->hostname;
 	namespaces->domainname = builder->config->domainname;

@@ -83,7 +83,7 @@ struct plan_parameter {
 	const char *key, *value;
 };
 
-/** Attributes for mount_setattr(2); recursive ones are applied with AT_RECURSIVE, after the others. */
+/** For mount_setattr(2); recursive ones are applied with AT_RECURSIVE, after the others. */
 struct plan_attributes {
 	/** MOUNT_ATTR_* */
 	uint64_t set, clear;
@@ -120,11 +120,11 @@ struct plan_mount {
 	struct plan_attributes attributes;
 	/** PLAN_MOUNT_BIND: with everything mounted below the source. */
 	bool recursive;
-	/** PLAN_MOUNT_BIND: the source may be a file (known from the host side); target made alike. */
+	/** PLAN_MOUNT_BIND: what the source is, known from the host; the target is made alike. */
 	bool source_is_directory;
 	/** The destination is resolved without following any symlink. */
 	bool no_symlinks;
-	/** The final component of the destination may be a symlink that is replaced as such: never. */
+	/** PLAN_MOUNT_BIND: a source that is a symlink is not followed. */
 	bool source_nofollow;
 	/** Contents of the covered directory are copied into the new tmpfs (tmpcopyup). */
 	bool copy_up;
@@ -132,7 +132,7 @@ struct plan_mount {
 	bool inherit_mode;
 	/** Read-only is set by a later action, as something is still created below it. */
 	bool readonly_late;
-	/** This is the tmpfs of /dev: default devices and links are made in it before it is attached. */
+	/** The tmpfs of /dev: default devices and links are made in it before it is attached. */
 	bool fill_devices;
 	/** This is a devpts: the container's terminal is opened in it. */
 	bool is_devpts;
@@ -160,7 +160,7 @@ struct plan_device {
 	gid_t gid;
 	/** Bound from the host's node of the same number instead of made (user namespace). */
 	const char *bind_source;
-	/** Lies directly in the /dev tmpfs: made before that is attached (name below /dev). */
+	/** Lies directly in the /dev tmpfs: its name there, made before that is attached. */
 	const char *dev_name;
 	/** A device the specification supplies by default. */
 	bool is_default;
@@ -254,7 +254,7 @@ struct plan_process {
 	gid_t gid;
 	gid_t *groups;
 	size_t groups_len;
-	/** setgroups(2) is not called at all (denied in the user namespace and the list is empty). */
+	/** setgroups(2) is not called: denied in the user namespace, or the caller's are kept. */
 	bool keep_groups;
 	mode_t umask;
 	bool terminal;
@@ -347,11 +347,11 @@ struct plan_cgroup_write {
 struct plan_cgroup {
 	const char *at;
 	enum hoy_cgroup_manager manager;
-	/** Below the cgroup2 mount, "/hoy/c1"; NULL = no cgroup. With systemd: its expected place. */
+	/** Below the cgroup2 mount, "/hoy/c1"; NULL = no cgroup. systemd: the expected place. */
 	const char *path;
 	/** Mount point of the cgroup2 tree. */
 	const char *mount_point;
-	/** Failing to make it is no error (nothing asks for limits and the caller is unprivileged). */
+	/** Failing to make it is no error: nothing asks for limits, the caller is unprivileged. */
 	bool optional;
 	/** Controllers to enable down the path, space-separated bits of the writes. */
 	struct plan_cgroup_write *writes;
@@ -368,7 +368,7 @@ struct plan_cgroup {
 	bool unshare_late;
 	/** chown of the delegated files to this host uid; -1 for none. */
 	int64_t owner;
-	/** systemd: slice, unit name, and properties from annotations (name, gvariant text pairs). */
+	/** systemd: slice, unit, and properties of annotations (pairs of name and gvariant). */
 	const char *slice, *unit;
 	struct plan_parameter *properties;
 	size_t properties_len;
@@ -385,8 +385,8 @@ struct plan {
 	struct plan_mount *mounts;
 	size_t mounts_len;
 	/**
-	 * Init may not map ids, as it lives in a user namespace: bootstrap clones and maps the sources
-	 * of idmapped binds and stages them for init.
+	 * Init may not map ids, as it lives in a user namespace: bootstrap clones and maps the
+	 * sources of idmapped binds and stages them for init.
 	 */
 	bool staged;
 	/** How many mounts have a source_index. */
@@ -411,7 +411,7 @@ struct plan {
 	/** Warnings found while planning, in order. */
 	struct plan_warning {
 		const char *at, *text;
-	} *warnings;
+	} * warnings;
 	size_t warnings_len;
 };
 

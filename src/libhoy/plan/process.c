@@ -132,9 +132,10 @@ static int plan_groups(struct plan_builder *builder, const struct config_user *u
 
 	process->keep_groups = keeps_groups(builder) || (denied && !user->additional_gids.len);
 	if (denied && user->additional_gids.len && !process->keep_groups)
-		return fail_at(builder->err, "process.user.additionalGids", 0,
-			       "groups cannot be set: the kernel denies it in a user namespace whose "
-			       "map an unprivileged user wrote");
+		return fail_at(
+			builder->err, "process.user.additionalGids", 0,
+			"groups cannot be set: the kernel denies it in a user namespace whose "
+			"map an unprivileged user wrote");
 	process->groups = arena_array(builder->arena, gid_t, user->additional_gids.len);
 	if (!process->groups && user->additional_gids.len)
 		return plan_no_memory(builder);
@@ -267,8 +268,8 @@ static void plan_simple(struct plan_builder *builder, const struct config_proces
 	process->personality = builder->platform->personality.domain;
 	/* Named by the id, so that `exec` joins the same one. */
 	process->keyring = options->no_new_keyring ? NULL : builder->plan->id;
-	process->preserve_fds = options->preserve_fds > options->listen_fds ? options->preserve_fds :
-									      options->listen_fds;
+	process->preserve_fds = options->preserve_fds > options->listen_fds ? options->preserve_fds
+									    : options->listen_fds;
 }
 
 int plan_process(struct plan_builder *builder, const struct config_process *from)

@@ -80,8 +80,8 @@ static int add_memory_limit(struct plan_builder *builder, const struct row *row,
 
 	if (!limit || !limit->set || limit->value == 0)
 		return 0;
-	return limit->value < 0 ? add_default(builder, row, "max") :
-				  add_number(builder, row, (uint64_t)limit->value);
+	return limit->value < 0 ? add_default(builder, row, "max")
+				: add_number(builder, row, (uint64_t)limit->value);
 }
 
 static int add_memory_reservation(struct plan_builder *builder, const struct row *row,
@@ -92,8 +92,8 @@ static int add_memory_reservation(struct plan_builder *builder, const struct row
 	if (!reservation || !reservation->set || reservation->value == 0)
 		return 0;
 	/* No soft limit at all is no protection from reclaim either. */
-	return reservation->value < 0 ? add_default(builder, row, "0") :
-					add_number(builder, row, (uint64_t)reservation->value);
+	return reservation->value < 0 ? add_default(builder, row, "0")
+				      : add_number(builder, row, (uint64_t)reservation->value);
 }
 
 /* The specification counts memory and swap together, cgroup v2 swap alone. */
@@ -119,8 +119,8 @@ static int add_memory_swap(struct plan_builder *builder, const struct row *row,
 			       "%lld is memory and swap together: it is below memory.limit %lld",
 			       (long long)swap, (long long)limit);
 	/* Without swap accounting there is no swap to forbid. */
-	return swap == limit ? add_default(builder, row, "0") :
-			       add_number(builder, row, (uint64_t)(swap - limit));
+	return swap == limit ? add_default(builder, row, "0")
+			     : add_number(builder, row, (uint64_t)(swap - limit));
 }
 
 /* ---- cpu ---- */
@@ -158,9 +158,9 @@ static int add_cpu_idle(struct plan_builder *builder, const struct row *row,
 {
 	if (!from->cpu || !from->cpu->idle.set)
 		return 0;
-	return from->cpu->idle.value == 0 ? add_default(builder, row, "0") :
-					    add_number(builder, row,
-						       (uint64_t)from->cpu->idle.value);
+	return from->cpu->idle.value == 0
+		       ? add_default(builder, row, "0")
+		       : add_number(builder, row, (uint64_t)from->cpu->idle.value);
 }
 
 static int add_cpu_max(struct plan_builder *builder, const struct row *row,
@@ -168,19 +168,21 @@ static int add_cpu_max(struct plan_builder *builder, const struct row *row,
 {
 	uint64_t period = from->cpu && from->cpu->period.set ? from->cpu->period.value : 0;
 	int64_t quota = from->cpu && from->cpu->quota.set ? from->cpu->quota.value : 0;
+	struct row item = *row;
 	char number[24] = "max";
 	const char *value;
 
 	if (!quota && !period)
 		return 0;
+	if (!quota)
+		item.at = AT "cpu.period";
 	if (quota > 0)
 		format_text(number, sizeof(number), "%lld", (long long)quota);
-	value = period ? arena_format(builder->arena, "%s %llu", number,
-				      (unsigned long long)period) :
-			 arena_strdup(builder->arena, number);
-	return quota <= 0 && (!period || period == CPU_PERIOD_US) ?
-		       add_default(builder, row, value) :
-		       add_text(builder, row, value);
+	value = period ? arena_format(builder->arena, "%s %llu", number, (unsigned long long)period)
+		       : arena_strdup(builder->arena, number);
+	return quota <= 0 && (!period || period == CPU_PERIOD_US)
+		       ? add_default(builder, &item, value)
+		       : add_text(builder, &item, value);
 }
 
 static int add_cpu_burst(struct plan_builder *builder, const struct row *row,
@@ -236,8 +238,9 @@ static int add_weights(struct plan_builder *builder, const struct row *row, cons
 	if (!write)
 		return -1;
 	write->optional = true;
-	write = add(builder, row, arena_format(builder->arena, "%s%llu", device,
-					       (unsigned long long)io_weight(weight)));
+	write = add(builder, row,
+		    arena_format(builder->arena, "%s%llu", device,
+				 (unsigned long long)io_weight(weight)));
 	if (!write)
 		return -1;
 	write->alternative = true;
@@ -291,8 +294,8 @@ static int add_throttles(struct plan_builder *builder, const struct row *row,
 			format_text(rate, sizeof(rate), "%llu", (unsigned long long)device->rate);
 		value = arena_format(builder->arena, "%lld:%lld %s=%s", (long long)device->major,
 				     (long long)device->minor, key, rate);
-		if ((device->rate ? add_text(builder, &item, value) :
-				    add_default(builder, &item, value)) < 0)
+		if ((device->rate ? add_text(builder, &item, value)
+				  : add_default(builder, &item, value)) < 0)
 			return -1;
 	}
 	return 0;
@@ -302,33 +305,32 @@ static int add_read_bps(struct plan_builder *builder, const struct row *row,
 			const struct config_resources *from)
 {
 	return from->block_io ? add_throttles(builder, row,
-					      &from->block_io->throttle_read_bps_device, "rbps") :
-				0;
+					      &from->block_io->throttle_read_bps_device, "rbps")
+			      : 0;
 }
 
 static int add_write_bps(struct plan_builder *builder, const struct row *row,
 			 const struct config_resources *from)
 {
 	return from->block_io ? add_throttles(builder, row,
-					      &from->block_io->throttle_write_bps_device, "wbps") :
-				0;
+					      &from->block_io->throttle_write_bps_device, "wbps")
+			      : 0;
 }
 
 static int add_read_iops(struct plan_builder *builder, const struct row *row,
 			 const struct config_resources *from)
 {
 	return from->block_io ? add_throttles(builder, row,
-					      &from->block_io->throttle_read_iops_device, "riops") :
-				0;
+					      &from->block_io->throttle_read_iops_device, "riops")
+			      : 0;
 }
 
 static int add_write_iops(struct plan_builder *builder, const struct row *row,
 			  const struct config_resources *from)
 {
 	return from->block_io ? add_throttles(builder, row,
-					      &from->block_io->throttle_write_iops_device,
-					      "wiops") :
-				0;
+					      &from->block_io->throttle_write_iops_device, "wiops")
+			      : 0;
 }
 
 /* ---- huge pages, rdma, pids ---- */
@@ -372,8 +374,8 @@ static int add_huge_pages(struct plan_builder *builder, const struct row *row,
 		if (add_number(builder, &item, limit->limit) < 0)
 			return -1;
 		item.file = arena_format(builder->arena, "hugetlb.%s.rsvd.max", name);
-		write = add(builder, &item, arena_format(builder->arena, "%llu",
-							 (unsigned long long)limit->limit));
+		write = add(builder, &item,
+			    arena_format(builder->arena, "%llu", (unsigned long long)limit->limit));
 		if (!write)
 			return -1;
 		write->optional = true;
@@ -412,9 +414,9 @@ static int add_pids(struct plan_builder *builder, const struct row *row,
 {
 	if (!from->pids || !from->pids->limit.set)
 		return 0;
-	return from->pids->limit.value < 0 ? add_default(builder, row, "max") :
-					     add_number(builder, row,
-							(uint64_t)from->pids->limit.value);
+	return from->pids->limit.value < 0
+		       ? add_default(builder, row, "max")
+		       : add_number(builder, row, (uint64_t)from->pids->limit.value);
 }
 
 /* ---- unified ---- */

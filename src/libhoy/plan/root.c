@@ -23,8 +23,8 @@ int plan_root(struct plan_builder *builder)
 	struct plan_root *root = &builder->plan->root;
 
 	root->at = "root.path";
-	root->path = from->path[0] == '/' ? arena_strdup(builder->arena, from->path) :
-					    arena_format(builder->arena, "%s/%s",
+	root->path = from->path[0] == '/' ? arena_strdup(builder->arena, from->path)
+					  : arena_format(builder->arena, "%s/%s",
 							 builder->options->bundle, from->path);
 	root->readonly = from->readonly;
 	root->host_mounts = !plan_has_own(builder, CLONE_NEWNS);

@@ -30,9 +30,9 @@ static void plan_scheduler(struct plan_builder *builder, const struct config_sch
 static void plan_io_priority(struct plan_builder *builder, const struct config_io_priority *from)
 {
 	if (from)
-		builder->plan->process.io_priority =
-			from->class << IO_PRIORITY_CLASS_SHIFT |
-			(from->priority.set ? (int)from->priority.value : 0);
+		builder->plan->process.io_priority = from->class << IO_PRIORITY_CLASS_SHIFT |
+						     (from->priority.set ? (int)from->priority.value
+									 : 0);
 }
 
 /* Sets bits first to last of a mask; `data` is its array of 64-bit words. */
@@ -44,8 +44,8 @@ static void set_bits(void *data, unsigned int first, unsigned int last)
 		mask[i / 64] |= 1ULL << i % 64;
 }
 
-static int read_list(struct plan_builder *builder, const char *at, const char *list,
-		     uint64_t *mask, size_t words)
+static int read_list(struct plan_builder *builder, const char *at, const char *list, uint64_t *mask,
+		     size_t words)
 {
 	int r = number_list(list, (unsigned int)(words * 64 - 1), set_bits, mask);
 
@@ -69,8 +69,8 @@ static int plan_memory_policy(struct plan_builder *builder)
 	process->memory_policy = from->mode | (int)from->flags;
 	process->set_memory_nodes = has_nodes;
 	return has_nodes ? read_list(builder, "linux.memoryPolicy.nodes", from->nodes,
-				     process->memory_nodes, ARRAY_LEN(process->memory_nodes)) :
-			   0;
+				     process->memory_nodes, ARRAY_LEN(process->memory_nodes))
+			 : 0;
 }
 
 int plan_scheduling(struct plan_builder *builder, const struct config_process *process)
@@ -95,8 +95,8 @@ int plan_affinity(struct plan_builder *builder, const struct config_process *pro
 {
 	struct plan_process *to = &builder->plan->process;
 
-	if (plan_cpus(builder, "process.execCPUAffinity.initial", process->exec_cpu_affinity.initial,
-		      &to->initial_cpus) < 0)
+	if (plan_cpus(builder, "process.execCPUAffinity.initial",
+		      process->exec_cpu_affinity.initial, &to->initial_cpus) < 0)
 		return -1;
 	return plan_cpus(builder, "process.execCPUAffinity.final", process->exec_cpu_affinity.final,
 			 &to->final_cpus);

@@ -17,7 +17,8 @@ static int plan_key(struct plan_builder *builder, const char *key, struct plan_s
 	uint64_t type;
 
 	if (sysctl_path(key, path, sizeof(path)) < 0)
-		return fail_at(builder->err, sysctl->at, 0, "'%s' is not the name of a sysctl", key);
+		return fail_at(builder->err, sysctl->at, 0, "'%s' is not the name of a sysctl",
+			       key);
 	type = sysctl_namespace(path);
 	if (!type || !plan_has_own(builder, type))
 		return fail_at(builder->err, sysctl->at, 0, "'%s' would be set on the host", key);
