@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads a configuration and prints all that is said about it, "FILE:LINE:COLUMN: AT: MESSAGE" each,
- * warnings with "warning: " before the message. Exits 1 if there was a problem. For the tests of
- * this directory.
+ * Reads configurations and prints all that is said about them, "FILE:LINE:COLUMN: AT: MESSAGE"
+ * each, warnings with "warning: " before the message. Exits 1 if there was a problem. For the tests
+ * of this directory.
  *
- * Usage: check-config [--strict] [--process | --resources] [--repeat N] FILE
+ * Usage: check-config [--strict] [--process | --resources] [--repeat N] FILE...
  *        check-config --fields
  */
 #include <fcntl.h>
@@ -46,11 +46,12 @@ static void print_entry(const struct hoy_log_entry *entry, void *data)
 }
 
 static int read_document(const char *file_name, enum document document,
-			 const struct config_report *report, struct hoy_error *err)
+			 const struct config_report *report)
 {
 	struct config_resources *resources;
 	struct config_process *process;
 	struct arena arena = { 0 };
+	struct hoy_error err = { 0 };
 	struct config *config;
 	int fd = open(file_name, O_RDONLY | O_CLOEXEC);
 	int result;
@@ -60,11 +61,11 @@ static int read_document(const char *file_name, enum document document,
 		exit(2);
 	}
 	if (document == DOCUMENT_PROCESS)
-		result = config_read_process(fd, file_name, &arena, report, &process, err);
+		result = config_read_process(fd, file_name, &arena, report, &process, &err);
 	else if (document == DOCUMENT_RESOURCES)
-		result = config_read_resources(fd, file_name, &arena, report, &resources, err);
+		result = config_read_resources(fd, file_name, &arena, report, &resources, &err);
 	else
-		result = config_read(fd, file_name, &arena, report, &config, err);
+		result = config_read(fd, file_name, &arena, report, &config, &err);
 	close(fd);
 	arena_done(&arena);
 	return result;
@@ -94,11 +95,10 @@ static void measure(const char *file_name, enum document document, unsigned int 
 	struct output output = { .quiet = true };
 	struct config_report report = { .log = print_entry, .log_data = &output };
 	struct timespec start, end;
-	struct hoy_error err;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (unsigned int i = 0; i < repeat; i++)
-		(void)read_document(file_name, document, &report, &err);
+		(void)read_document(file_name, document, &report);
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	printf("%.3f ms\n", ((double)(end.tv_sec - start.tv_sec) * 1e3 +
 			     (double)(end.tv_nsec - start.tv_nsec) / 1e6) /
@@ -115,9 +115,8 @@ int main(int argc, char **argv)
 	enum document document = DOCUMENT_CONFIG;
 	struct output output = { 0 };
 	struct config_report report = { .log = print_entry, .log_data = &output };
-	struct hoy_error err = { 0 };
 	unsigned int repeat = 0;
-	int option;
+	int option, status = 0;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 's')
@@ -133,10 +132,12 @@ int main(int argc, char **argv)
 		else
 			return 2;
 	}
-	if (optind >= argc)
-		return 0;
-	output.file_name = argv[optind];
-	if (repeat > 0)
-		measure(argv[optind], document, repeat);
-	return read_document(argv[optind], document, &report, &err) < 0;
+	for (; optind < argc; optind++) {
+		output.file_name = argv[optind];
+		if (repeat > 0)
+			measure(argv[optind], document, repeat);
+		else if (read_document(argv[optind], document, &report) < 0)
+			status = 1;
+	}
+	return status;
 }

@@ -93,6 +93,7 @@ static void distances(void **state)
 	memset(long_word, 'a', sizeof(long_word) - 1);
 	long_word[sizeof(long_word) - 1] = '\0';
 	assert_int_equal(string_distance(long_word, long_word, 2), 3);
+	assert_int_equal(string_near("c"), 0);
 	assert_int_equal(string_near("dev"), 1);
 	assert_int_equal(string_near("nodev"), 2);
 }

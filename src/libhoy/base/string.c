@@ -216,5 +216,7 @@ unsigned int string_distance(const char *a, const char *b, unsigned int limit)
 
 unsigned int string_near(const char *string)
 {
-	return strnlen(string, 5) < 5 ? 1 : 2;
+	size_t len = strnlen(string, 5);
+
+	return len < 3 ? 0 : len < 5 ? 1 : 2;
 }

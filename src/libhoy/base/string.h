@@ -49,7 +49,10 @@ bool string_is_made_of(const char *string, const char *allowed);
  */
 unsigned int string_distance(const char *a, const char *b, unsigned int limit);
 
-/** The distance at which a word of this length is taken for a misspelt one: 1 for short ones, 2. */
+/**
+ * Up to which distance a word of this length is taken for a misspelt one: 2, less for short ones;
+ * those of one or two letters only differ in case.
+ */
 unsigned int string_near(const char *string);
 
 #endif

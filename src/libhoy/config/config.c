@@ -40,7 +40,7 @@ int config_read(int fd, const char *file_name, struct arena *arena,
 {
 	struct problems problems = { .report = report, .prefix = "", .err = err };
 	struct config *config;
-	void *target;
+	void *target = NULL;
 
 	if (read_fields(&problems, fd, file_name, arena, &config_table, &target) < 0)
 		return -1;
@@ -60,7 +60,7 @@ int config_read_process(int fd, const char *file_name, struct arena *arena,
 			struct hoy_error *err)
 {
 	struct problems problems = { .report = report, .prefix = "process", .err = err };
-	void *target;
+	void *target = NULL;
 
 	if (read_fields(&problems, fd, file_name, arena, &process_table, &target) < 0)
 		return -1;
@@ -77,7 +77,7 @@ int config_read_resources(int fd, const char *file_name, struct arena *arena,
 			  struct config_resources **ret_resources, struct hoy_error *err)
 {
 	struct problems problems = { .report = report, .prefix = "linux.resources", .err = err };
-	void *target;
+	void *target = NULL;
 
 	if (read_fields(&problems, fd, file_name, arena, &resources_table, &target) < 0)
 		return -1;

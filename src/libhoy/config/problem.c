@@ -17,6 +17,8 @@
 struct place {
 	const char *at;
 	unsigned int line, column;
+	/** errno of a failed call, or 0. */
+	int code;
 };
 
 static void send(const struct problems *problems, enum hoy_log_level level,
@@ -28,6 +30,7 @@ static void send(const struct problems *problems, enum hoy_log_level level,
 		.at = place->at,
 		.line = place->line,
 		.column = place->column,
+		.code = place->code,
 		.is_problem = level == HOY_LOG_ERROR,
 	};
 
@@ -98,7 +101,7 @@ static struct place place_at(const struct problems *problems, const char *at)
 {
 	const struct json_node *node = problem_find(problems->document, problems->prefix, at);
 
-	return (struct place){ at, node ? node->line : 0, node ? node->column : 0 };
+	return (struct place){ at, node ? node->line : 0, node ? node->column : 0, 0 };
 }
 
 size_t problem_path(const struct problems *problems, const struct json_node *node, char *path)
@@ -125,7 +128,7 @@ void problem_at(struct problems *problems, const char *at, const char *format, .
 void problem_node(struct problems *problems, const struct json_node *node, const char *format, ...)
 {
 	char path[JSON_PATH_SIZE];
-	struct place place = { path, node->line, node->column };
+	struct place place = { path, node->line, node->column, 0 };
 	va_list arguments;
 
 	if (!may_tell_problem(problems))
@@ -139,7 +142,7 @@ void problem_node(struct problems *problems, const struct json_node *node, const
 void problem_key(struct problems *problems, const struct json_node *node, const char *format, ...)
 {
 	char path[JSON_PATH_SIZE];
-	struct place place = { path, node->key_line, node->key_column };
+	struct place place = { path, node->key_line, node->key_column, 0 };
 	va_list arguments;
 
 	if (!may_tell_problem(problems))
@@ -166,7 +169,7 @@ void warning_at(struct problems *problems, const char *at, const char *format, .
 void warning_key(struct problems *problems, const struct json_node *node, const char *format, ...)
 {
 	char path[JSON_PATH_SIZE];
-	struct place place = { path, node->key_line, node->key_column };
+	struct place place = { path, node->key_line, node->key_column, 0 };
 	va_list arguments;
 
 	if (!may_tell_warning(problems))
@@ -196,7 +199,7 @@ bool problem_known(const struct problems *problems, const char *at)
 int problem_error(struct problems *problems)
 {
 	const struct hoy_error *err = problems->err;
-	struct place place = { err->at, err->line, err->column };
+	struct place place = { err->at, err->line, err->column, err->code };
 
 	problems->problems++;
 	send(problems, HOY_LOG_ERROR, &place, err->text);
@@ -205,7 +208,7 @@ int problem_error(struct problems *problems)
 
 int problems_end(struct problems *problems)
 {
-	static const struct place nowhere = { "", 0, 0 };
+	static const struct place nowhere = { .at = "" };
 	char message[64];
 
 	if (problems->warnings > PROBLEMS_TOLD) {

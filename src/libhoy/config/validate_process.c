@@ -72,6 +72,8 @@ static uint64_t validate_capability_names(struct problems *problems, const struc
 			mask |= 1ULL << capability;
 			continue;
 		}
+		if (problem_known(problems, AT("process.capabilities.%s[%zu]", name, i)))
+			continue;
 		near = capability_nearest(list->items[i], nearest);
 		warning_at(problems, AT("process.capabilities.%s[%zu]", name, i),
 			   "unknown capability '%.100s'%s%s", list->items[i],
