@@ -43,15 +43,23 @@ const struct option exec_options[] = {
 	OPTION_END,
 };
 
+static int fail_not_started(struct hoy_error *err)
+{
+	/* 126 and 127, for a program that cannot be executed or is not there, are libhoy's. */
+	if (err->status <= 1)
+		err->status = STATUS_NOT_STARTED;
+	return -1;
+}
+
 static int check_line(char **args, struct hoy_error *err)
 {
 	if (line.process_file && args[0])
-		return fail(err, 0, "both --process and a command are given");
-	if (!line.process_file && !args[0])
-		return fail(err, 0, "neither a command nor --process is given");
-	if (line.terminal && line.detach && !line.console_socket)
-		return fail(err, 0, "--tty with --detach needs --console-socket");
-	return 0;
+		(void)fail(err, 0, "both --process and a command are given");
+	else if (!line.process_file && !args[0])
+		(void)fail(err, 0, "neither a command nor --process is given");
+	else
+		return 0;
+	return COMMAND_USAGE;
 }
 
 static int exec_in_foreground(const struct program *program, const char *id,
@@ -63,10 +71,8 @@ static int exec_in_foreground(const struct program *program, const char *id,
 	line.ret_pidfd = &foreground->pidfd;
 	if (!line.console_socket)
 		line.ret_terminal = &foreground->master;
-	if (hoy_exec(&program->context, id, &line, err) < 0) {
-		err->status = STATUS_NOT_STARTED;
-		return -1;
-	}
+	if (hoy_exec(&program->context, id, &line, err) < 0)
+		return fail_not_started(err);
 	log_file_succeed(program->log);
 	return foreground_attach(foreground, err) < 0 ? -1 : foreground_wait(foreground, err);
 }
@@ -80,8 +86,9 @@ int cmd_exec(const struct program *program, char **words, struct hoy_error *err)
 	/* "exec ID -- COMMAND" is how cautious people write it. */
 	if (args[0] && strcmp(args[0], "--") == 0)
 		args++;
-	if (check_line(args, err) < 0)
-		return -1;
+	status = check_line(args, err);
+	if (status < 0)
+		return status;
 	line.args = args[0] ? args : NULL;
 	line.env = env.items;
 	line.additional_gids = additional_gids.items;
@@ -93,8 +100,9 @@ int cmd_exec(const struct program *program, char **words, struct hoy_error *err)
 		foreground_done(&foreground);
 		return status;
 	}
-	if (hoy_exec(&program->context, words[0], &line, err) == 0)
+	if (line.terminal && !line.console_socket)
+		(void)fail(err, 0, "a terminal in the background needs a console socket");
+	else if (hoy_exec(&program->context, words[0], &line, err) == 0)
 		return 0;
-	err->status = STATUS_NOT_STARTED;
-	return -1;
+	return fail_not_started(err);
 }

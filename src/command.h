@@ -24,6 +24,9 @@ enum command_flags {
 	COMMAND_WORDS_LAST = 2,
 };
 
+/** What a command returns that was called wrongly: the usage line is printed too. */
+#define COMMAND_USAGE (-2)
+
 struct command {
 	const char *name;
 	/** Its words, for the usage line. */
@@ -34,7 +37,7 @@ struct command {
 	unsigned int flags;
 	/**
 	 * @param words  NULL-terminated, as many as words_min and words_max allow
-	 * @returns the exit status, or -1 with err filled
+	 * @returns the exit status, -1 with err filled, or COMMAND_USAGE likewise
 	 */
 	int (*run)(const struct program *program, char **words, struct hoy_error *err);
 };

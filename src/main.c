@@ -209,6 +209,8 @@ static int run_command(const struct command *command, struct program *program, c
 	if (command->flags & COMMAND_PROTECTED && protect_process(err) < 0)
 		return -1;
 	status = command->run(program, words, err);
+	if (status == COMMAND_USAGE)
+		return fail_usage(command);
 	return status < 0 ? -1 : finish_output(status, err);
 }
 

@@ -6,6 +6,8 @@
  */
 #include "runtime/destroy.h"
 
+#include <stdlib.h>
+
 #include "cgroup/driver.h"
 #include "runtime/context.h"
 #include "runtime/hooks.h"
@@ -13,10 +15,15 @@
 #include "sys/compat.h"
 #include "sys/error.h"
 #include "sys/fd.h"
+#include "sys/file.h"
 #include "sys/process.h"
 
 /* For all processes to end: a large one takes a while to give its memory back. */
 #define END_MS 10000
+/* For the parents of processes that have ended to take note of it. */
+#define REAP_MS 200
+/* linux/sched.h of the kernel's own headers: getting shut down. */
+#define PF_EXITING 0x4UL
 
 /** Sends SIGKILL to all there is; new forks cannot escape the cgroup. */
 static int kill_all(const struct state_record *record, const struct cgroup *cgroup, int pidfd,
@@ -32,20 +39,55 @@ static int kill_all(const struct state_record *record, const struct cgroup *cgro
 	return 0;
 }
 
+/**
+ * Whether init is past its last instruction (PF_EXITING in field 9 of proc(5)'s stat). As the first
+ * of a pid namespace it then waits for all in it to be reaped, also for those whose parents are
+ * outside and take their time: processes of `exec`.
+ */
+static bool is_exiting(pid_t pid)
+{
+	autoclose int proc = openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char name[32], stat[1024], *field;
+
+	format_text(name, sizeof(name), "%d/stat", (int)pid);
+	if (proc < 0 || file_read(proc, name, stat, sizeof(stat)) < 0)
+		return false;
+	field = strrchr(stat, ')');
+	for (int number = 2; field && number < 9; number++) {
+		field = strchr(field, ' ');
+		field = field ? field + 1 : NULL;
+	}
+	return field && strtoul(field, NULL, 10) & PF_EXITING;
+}
+
+static int wait_for_init(const struct state_record *record, bool is_alone, int pidfd,
+			 int64_t deadline_ms, struct hoy_error *err)
+{
+	int r = process_wait_end(pidfd, is_alone ? clock_ms() + REAP_MS : deadline_ms);
+
+	if (r == 0 && is_alone) {
+		if (is_exiting(record->pid))
+			return 0;
+		r = process_wait_end(pidfd, deadline_ms);
+	}
+	return r > 0 ? 0
+		     : fail(err, r ? r : ETIMEDOUT, "process %d was killed and has not ended",
+			    (int)record->pid);
+}
+
+/** The cgroup is what proves that all have ended; without one it is init's pid namespace. */
 static int wait_for_end(const struct state_record *record, const struct cgroup *cgroup, int pidfd,
 			int64_t deadline_ms, struct hoy_error *err)
 {
-	int r = pidfd >= 0 ? process_wait_end(pidfd, deadline_ms) : 1;
+	int r = cgroup->fd >= 0 ? cgroup_wait_empty(cgroup, deadline_ms) : 1;
 
-	if (r <= 0)
-		return fail(err, r ? r : ETIMEDOUT, "process %d was killed and has not ended",
-			    (int)record->pid);
-	r = cgroup->fd >= 0 ? cgroup_wait_empty(cgroup, deadline_ms) : 1;
 	if (r <= 0)
 		return fail(err, r ? r : ETIMEDOUT,
 			    "processes in cgroup %s were killed and have not ended",
 			    record->cgroup);
-	return 0;
+	if (pidfd < 0)
+		return 0;
+	return wait_for_init(record, cgroup->fd >= 0, pidfd, deadline_ms, err);
 }
 
 static int remove_cgroup(const struct state_record *record, struct cgroup *cgroup,
