@@ -133,17 +133,19 @@ static bool read_mount(char *line, char *path, size_t size)
 	return format_text(path, size, "%s", field) < size;
 }
 
+/* The first cgroup2 mount that no other one covers. */
 static void search_mounts(struct host *host)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
 	autofree char *line = NULL;
+	char path[sizeof(host->cgroup_root)];
 	size_t size = 0;
 
 	if (!file)
 		return;
-	while (getline(&line, &size, file) > 0 &&
-	       !read_mount(line, host->cgroup_root, sizeof(host->cgroup_root)))
-		host->cgroup_root[0] = '\0';
+	while (!host->cgroup_root[0] && getline(&line, &size, file) > 0)
+		if (read_mount(line, path, sizeof(path)) && is_cgroup2(path))
+			memcpy(host->cgroup_root, path, sizeof(path));
 	(void)fclose(file);
 }
 

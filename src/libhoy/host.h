@@ -47,8 +47,6 @@ struct host {
 	/** The caller's subordinate ids (subuid(5), subgid(5)), first range only. */
 	struct host_id_range subuid, subgid;
 	bool has_newuidmap, has_newgidmap;
-	/** /proc/sys/kernel/overflowuid and so on are never read: the kernel's own errors tell. */
-	uint64_t umask;
 };
 
 /** Probes the host. The only failures are those of the machine (no /proc). */
