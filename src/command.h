@@ -55,19 +55,23 @@ void command_help(const struct command *command, const struct option *options, F
 
 int cmd_create(const struct program *program, char **words, struct hoy_error *err);
 int cmd_delete(const struct program *program, char **words, struct hoy_error *err);
+int cmd_events(const struct program *program, char **words, struct hoy_error *err);
 int cmd_exec(const struct program *program, char **words, struct hoy_error *err);
 int cmd_features(const struct program *program, char **words, struct hoy_error *err);
 int cmd_kill(const struct program *program, char **words, struct hoy_error *err);
 int cmd_list(const struct program *program, char **words, struct hoy_error *err);
 int cmd_pause(const struct program *program, char **words, struct hoy_error *err);
+int cmd_ps(const struct program *program, char **words, struct hoy_error *err);
 int cmd_resume(const struct program *program, char **words, struct hoy_error *err);
 int cmd_run(const struct program *program, char **words, struct hoy_error *err);
 int cmd_spec(const struct program *program, char **words, struct hoy_error *err);
 int cmd_start(const struct program *program, char **words, struct hoy_error *err);
 int cmd_state(const struct program *program, char **words, struct hoy_error *err);
+int cmd_update(const struct program *program, char **words, struct hoy_error *err);
 
 /* Each command's options stand beside its function. */
-extern const struct option create_options[], delete_options[], exec_options[], kill_options[],
-	list_options[], no_options[], run_options[], spec_options[];
+extern const struct option create_options[], delete_options[], events_options[], exec_options[],
+	kill_options[], list_options[], no_options[], ps_options[], run_options[], spec_options[],
+	update_options[];
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <hoy/error.h>
 #include <hoy/log.h>
@@ -146,13 +147,25 @@ int hoy_processes(const struct hoy_context *context, const char *id, int **ret_p
 int hoy_statistics(const struct hoy_context *context, const char *id, char **ret_json,
 		   struct hoy_error *err);
 
+enum hoy_oom {
+	HOY_OOM_TIMEOUT,
+	HOY_OOM_KILLED,
+	/** No process is left; all kills have been told. */
+	HOY_OOM_ENDED,
+};
+
+/** No kill is known: what happened before the call does not count. */
+#define HOY_OOM_FROM_NOW UINT64_MAX
+
 /**
  * Waits until a process of the container was killed for lack of memory.
  * @param timeout_ms  -1 = none
- * @returns 1 if one was, 0 at the time-out, 2 when the container has ended, or -1
+ * @param kills       how many kills the caller knows of already, or HOY_OOM_FROM_NOW; set to how
+ *                    many there are now, for the next call
+ * @returns an enum hoy_oom, or -1
  */
 int hoy_wait_oom(const struct hoy_context *context, const char *id, int timeout_ms,
-		 struct hoy_error *err);
+		 uint64_t *kills, struct hoy_error *err);
 
 /** Whether an id is acceptable: [A-Za-z0-9_+.-], 1 to 240 bytes, first neither '.' nor '-'. */
 bool hoy_id_is_valid(const char *id);

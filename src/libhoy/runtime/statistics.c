@@ -385,7 +385,7 @@ int hoy_statistics(const struct hoy_context *context, const char *id, char **ret
 
 /* ---- waiting for an OOM kill ---- */
 
-/* memory.events changes with every event; a removed cgroup ends the watch. */
+/* @returns 1 after a change, 0 at the deadline, or -1 */
 static int wait_change(int watch, int64_t deadline, struct hoy_error *err)
 {
 	_Alignas(struct inotify_event) char buffer[1024];
@@ -398,43 +398,73 @@ static int wait_change(int watch, int64_t deadline, struct hoy_error *err)
 	return r > 0;
 }
 
-static int wait_oom(const struct cgroup *cgroup, int64_t deadline, struct hoy_error *err)
+/* @returns an enum hoy_oom if there is something to tell already, or -1 */
+static int look(const struct cgroup *cgroup, uint64_t *kills)
 {
-	const uint64_t before = cgroup_oom_kills(cgroup);
-	autoclose int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	char path[48];
+	/* In this order: whoever is seen to be gone has been counted. */
+	const bool empty = cgroup->fd < 0 || cgroup_wait_empty(cgroup, clock_ms()) != 0;
+	const uint64_t now = cgroup_oom_kills(cgroup);
+	const bool killed = *kills != HOY_OOM_FROM_NOW && now > *kills;
 
-	format_text(path, sizeof(path), "/proc/self/fd/%d/memory.events", cgroup->fd);
-	if (watch < 0 || inotify_add_watch(watch, path, IN_MODIFY | IN_DELETE_SELF) < 0)
-		return fail(err, errno, "watch memory.events");
-	format_text(path, sizeof(path), "/proc/self/fd/%d/cgroup.events", cgroup->fd);
-	if (inotify_add_watch(watch, path, IN_MODIFY | IN_DELETE_SELF) < 0)
-		return fail(err, errno, "watch cgroup.events");
-	for (;;) {
-		int r;
-
-		if (cgroup_oom_kills(cgroup) > before)
-			return 1;
-		if (cgroup_wait_empty(cgroup, clock_ms()) != 0)
-			return cgroup_oom_kills(cgroup) > before ? 1 : 2;
-		r = wait_change(watch, deadline, err);
-		if (r <= 0)
-			return r;
-	}
+	*kills = now;
+	return killed ? HOY_OOM_KILLED : empty ? HOY_OOM_ENDED : -1;
 }
 
-int hoy_wait_oom(const struct hoy_context *context, const char *id, int timeout_ms,
+static int wait_oom(const struct cgroup *cgroup, int64_t deadline, uint64_t *kills,
+		    struct hoy_error *err)
+{
+	static const char *const files[] = { "memory.events", "cgroup.events" };
+	autoclose int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	int r = watch < 0 ? fail(err, errno, "watch the cgroup's events") : 1;
+
+	for (size_t i = 0; r > 0 && cgroup->fd >= 0 && i < ARRAY_LEN(files); i++) {
+		char path[64];
+
+		format_text(path, sizeof(path), "/proc/self/fd/%d/%s", cgroup->fd, files[i]);
+		/* Without the memory controller nothing is killed; a removed cgroup has ended. */
+		if (inotify_add_watch(watch, path, IN_MODIFY) < 0 && errno != ENOENT)
+			r = fail(err, errno, "watch %s", files[i]);
+	}
+	while (r > 0) {
+		int seen = look(cgroup, kills);
+
+		if (seen >= 0)
+			return seen;
+		r = wait_change(watch, deadline, err);
+	}
+	return r < 0 ? -1 : HOY_OOM_TIMEOUT;
+}
+
+/* Not open_running(): how a container has ended is the question. */
+static int open_watched(const struct container *container, struct cgroup *ret_cgroup,
+			struct hoy_error *err)
+{
+	enum hoy_status status;
+
+	if (container_status(container, &status, NULL, err) < 0 ||
+	    container_open_cgroup(container->record, ret_cgroup, err) < 0)
+		return -1;
+	if (ret_cgroup->fd < 0 && status != HOY_STOPPED)
+		return fail(err, 0, "container %s has no cgroup of its own to watch",
+			    container->record->id);
+	return 0;
+}
+
+int hoy_wait_oom(const struct hoy_context *context, const char *id, int timeout_ms, uint64_t *kills,
 		 struct hoy_error *err)
 {
 	struct container container = CONTAINER_NONE;
 	struct cgroup cgroup = CGROUP_NONE;
-	int r;
+	int r = container_open(context, id, &container, err);
 
-	if (container_open(context, id, &container, err) < 0)
+	/* Deleted since the last call. */
+	if (r == -ENOENT && *kills != HOY_OOM_FROM_NOW)
+		return HOY_OOM_ENDED;
+	if (r < 0)
 		return -1;
-	r = open_running(&container, &cgroup, err);
+	r = open_watched(&container, &cgroup, err);
 	if (r == 0)
-		r = wait_oom(&cgroup, timeout_ms < 0 ? -1 : clock_ms() + timeout_ms, err);
+		r = wait_oom(&cgroup, timeout_ms < 0 ? -1 : clock_ms() + timeout_ms, kills, err);
 	cgroup_done(&cgroup);
 	container_done(&container);
 	return r;
