@@ -21,7 +21,7 @@ from pathlib import Path
 
 import leaks
 from bundle import CGROUP2, Bundle
-from runtime import Container, Runtime, Seen, call_words, wait_until
+from runtime import Container, Runtime, Seen, call_words, program, wait_until
 
 HERE = Path(__file__).resolve().parent
 PREFIX = "hoy-test"
@@ -62,22 +62,26 @@ cases = {}
 def case(*ids, each=None, needs=()):
     """Makes a function a case, or with `each` one for every key, whose value is the arguments.
 
-    {} in an id stands for the key. A value that is no tuple is one argument. `needs` are controllers
-    of cgroup v2 without which the case is skipped.
+    {} in an id stands for the key. A value that is no tuple is one argument; a list's members are
+    both. `needs` are controllers of cgroup v2 without which the case is skipped.
     """
 
     def decorate(function):
-        topic = Path(inspect.getfile(function)).stem
-        name = f"{topic}/{function.__name__}"
-        for key, value in {None: ()}.items() if each is None else each.items():
-            full = name if key is None else f"{name}[{key}]"
-            arguments = value if isinstance(value, tuple) else (value,)
-            assert full not in cases, full
-            cases[full] = Case(full, tuple(text.replace("{}", str(key)) for text in ids), function,
-                               arguments, tuple(needs))
+        name = f"{Path(inspect.getfile(function)).stem}/{function.__name__}"
+        if each is None:
+            add(Case(name, ids, function, (), tuple(needs)))
+            return function
+        for key, value in each.items() if isinstance(each, dict) else zip(each, each):
+            add(Case(f"{name}[{key}]", tuple(text.replace("{}", str(key)) for text in ids), function,
+                     value if isinstance(value, tuple) else (value,), tuple(needs)))
         return function
 
     return decorate
+
+
+def add(item):
+    assert item.name not in cases, item.name
+    cases[item.name] = item
 
 
 def load():
@@ -144,6 +148,10 @@ class Commands(Runtime):
         self.close()
 
 
+# Options that make a runtime keep to the letter of the specification where it otherwise does not.
+STRICT = {"hoy": ["--strict"]}
+
+
 class Trial:
     """What a case works with. Its attributes `bundle` and `runtime` do the rest."""
 
@@ -190,6 +198,10 @@ class Trial:
         self.bundle.args("/bin/probe", "call", *call_words(*calls))
         return [line["errno"] for line in self.runtime.run(self.bundle).ok().lines]
 
+    def strictly(self):
+        """From now on the runtime is called with its options for that, if it has any."""
+        self.runtime.globals += STRICT.get(Path(program()).name, [])
+
     def created(self, *options, **keywords):
         return self.runtime.created(self.bundle, *options, **keywords)
 
@@ -215,9 +227,25 @@ class Trial:
             assert result.status != 0, f"create and start succeed: {result}"
         return result
 
+    def create_as_it_is(self, name="c1", **keywords):
+        """create with the bundle's files as they are now."""
+        self.runtime.names.add(name)
+        return self.runtime("create", "--bundle", self.bundle.path, name, **keywords)
+
     def is_unknown(self, name="c1"):
         result = self.runtime("state", name)
         assert result.status != 0, f"there is a container: {result.stdout}"
+
+    def enter(self, pid, namespace, *command):
+        """What a command of the host prints in one namespace of a process."""
+        option = {"mnt": "--mount"}.get(namespace, f"--{namespace}")
+        return subprocess.run(["nsenter", "--target", str(pid), option, "--", *command], check=True,
+                              capture_output=True, text=True, timeout=10).stdout
+
+    def wait_for_output(self, created, name="c1"):
+        """All that the program has printed when it has ended."""
+        Container(self.runtime, name, created).wait()
+        return created.stdout
 
     def mark(self, kind, text, hook_status=0):
         """A hook that appends a line to the file `marks`, on the side where it runs."""
@@ -282,7 +310,9 @@ def attempt(item, trial):
         item.function(trial, *item.arguments)
     except (AssertionError, TimeLimit) as problem:
         return f"{place(problem)}{problem}"
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as problem:
+    except Skip:
+        raise
+    except Exception as problem:  # whatever goes wrong is a failure of this case only
         return f"{place(problem)}{type(problem).__name__}: {problem}"
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
