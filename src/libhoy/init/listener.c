@@ -30,7 +30,7 @@ static struct {
 	atomic_int result;
 	const struct launch_fds *fds;
 	_Alignas(16) char stack[16 * 1024];
-} listener = { .fd = -1, .result = WAITING };
+} listener; /* without an initial value: its pages are then never read from the file */
 
 static int send_listener(void *unused)
 {
@@ -65,6 +65,8 @@ int listener_prepare(struct init *init, struct hoy_error *err)
 		return fail_at(err, "linux.seccomp.listenerPath", 0, "no agent is connected");
 	fill_pid(init);
 	listener.fds = init->fds;
+	atomic_store(&listener.fd, -1);
+	atomic_store(&listener.result, WAITING);
 	if (setsockopt(init->fds->listener, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
 		return fail_at(err, "linux.seccomp.listenerPath", errno, "limit the sending time");
 	if (clone(send_listener, listener.stack + sizeof(listener.stack), flags, NULL) < 0)

@@ -196,9 +196,13 @@ static int make_cgroup(struct creation *creation, struct hoy_error *err)
 		creation->record.cgroup = ""; /* optional, and not to be had */
 		return state_write(&creation->dir, &creation->record, err);
 	}
+	/*
+	 * Written with init's pid: until then the cgroup holds nothing but an init that dies with us,
+	 * so that `delete` needs no more than to remove an empty one.
+	 */
 	creation->record.cgroup_inode = creation->cgroup.inode;
 	creation->record.device_program = creation->cgroup.device_program;
-	return state_write(&creation->dir, &creation->record, err);
+	return 0;
 }
 
 /* ---- while init sets itself up ---- */

@@ -162,10 +162,6 @@ static int start(struct container *container, const struct log *log, bool *ret_d
 		*ret_destroy = true;
 		r = run_gate(container, &gate, err);
 	}
-	if (r == 0) {
-		container->record->phase = STATE_PHASE_STARTED;
-		r = state_write(&container->dir, container->record, err);
-	}
 	if (r == 0)
 		r = hooks_run(&container->record->poststart, "poststart", container->record->pid,
 			      log, err);

@@ -35,7 +35,7 @@ struct member {
 	const char *const *words;
 };
 
-static const char *const phase_words[] = { "creating", "created", "started", "deleted", NULL };
+static const char *const phase_words[] = { "creating", "created", "deleted", NULL };
 static const char *const manager_words[] = { "cgroupfs", "systemd", "disabled", NULL };
 
 #define MEMBER(name, type, member)                                      \

@@ -29,10 +29,8 @@
 enum state_phase {
 	/** Nothing outside the directory may exist but what the record names as intended. */
 	STATE_PHASE_CREATING,
-	/** create has succeeded. */
+	/** create has succeeded; whether the program runs is told by the gate. */
 	STATE_PHASE_CREATED,
-	/** start has let the program run (init's gate is open). */
-	STATE_PHASE_STARTED,
 	/** Processes, mounts and cgroup are gone; poststop hooks may be running. */
 	STATE_PHASE_DELETED,
 };
