@@ -262,7 +262,26 @@ static int cgroupfs_prepare(const struct plan_cgroup *plan, struct cgroup *ret_c
 	return 0;
 }
 
+/* A limit of a kind that the container did not have before needs its controller. */
+static int cgroupfs_update(const struct plan_cgroup *plan, const struct cgroup *cgroup,
+			   struct hoy_error *err)
+{
+	size_t mount_len = strlen(plan->mount_point);
+	autoclose int mount = tree_open(plan->mount_point);
+
+	if (mount < 0)
+		return fail_path(err, plan, mount, "open", "");
+	/* Where it is, which need not be where the plan of another caller would make it. */
+	if (strncmp(cgroup->path, plan->mount_point, mount_len) != 0 ||
+	    cgroup->path[mount_len] != '/')
+		return fail_at(err, plan->at, 0, "cgroup %s is not below %s", cgroup->path,
+			       plan->mount_point);
+	return controllers_enable(mount, cgroup->path + mount_len + 1, plan->writes,
+				  plan->writes_len, err);
+}
+
 const struct cgroup_driver cgroupfs_driver = {
 	.name = "cgroupfs",
 	.prepare = cgroupfs_prepare,
+	.update = cgroupfs_update,
 };

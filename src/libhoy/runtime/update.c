@@ -31,7 +31,7 @@ struct updating {
 	/** The merged configuration. */
 	char *text;
 	struct cgroup cgroup;
-	/** What each write has replaced, parallel to the plan's writes; NULL = nothing yet. */
+	/** What undoes each write, parallel to the plan's writes; NULL = nothing to undo. */
 	char **replaced;
 };
 
@@ -140,6 +140,46 @@ static int check_memory(const struct updating *updating, struct hoy_error *err)
 		       (unsigned long long)used, (unsigned long long)limit);
 }
 
+/* How "no limit" is written for a device in the files that have a line for each. */
+static const struct {
+	const char *file, *none;
+} device_files[] = {
+	{ "io.bfq.weight", "default" },
+	{ "io.max", "rbps=max wbps=max riops=max wiops=max" },
+	{ "io.weight", "default" },
+	{ "rdma.max", "hca_handle=max hca_object=max" },
+};
+
+/* The start of the line "KEY ..." in a text, or NULL. */
+static const char *find_line(const char *text, const char *key, size_t key_len)
+{
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, key, key_len) == 0 && line[key_len] == ' ')
+			return line;
+	}
+	return NULL;
+}
+
+/* What must be written to a file that holds `text` to have that again after a write. */
+static char *undoing(struct arena *arena, const struct plan_cgroup_write *write, const char *text)
+{
+	const char *value = write->value, *line;
+	size_t key_len = strcspn(value, " ");
+
+	for (size_t i = 0; i < ARRAY_LEN(device_files); i++) {
+		if (strcmp(device_files[i].file, write->file) != 0 || value[key_len] == '\0' ||
+		    strncmp(value, "default", key_len) == 0)
+			continue;
+		line = find_line(text, value, key_len);
+		if (line)
+			return arena_strndup(arena, line, strcspn(line, "\n"));
+		return arena_format(arena, "%.*s %s", (int)key_len, value, device_files[i].none);
+	}
+	/* Of an empty text nothing would be written. */
+	return *text ? arena_strndup(arena, text, strcspn(text, "\n")) : arena_strdup(arena, "\n");
+}
+
 /* Remembers what a file holds. @returns whether it must be written, or -1 */
 static int remember(struct updating *updating, size_t index, struct hoy_error *err)
 {
@@ -153,13 +193,8 @@ static int remember(struct updating *updating, size_t index, struct hoy_error *e
 		text[--len] = '\0';
 	if (strcmp(text, write->value) == 0)
 		return 0;
-	/* Files that hold a line per device are put back through their own syntax only. */
-	if (!strchr(text, '\n')) {
-		updating->replaced[index] = arena_strdup(&updating->input.arena, text);
-		if (!updating->replaced[index])
-			return fail(err, ENOMEM, "remember %s", write->file);
-	}
-	return 1;
+	updating->replaced[index] = undoing(&updating->input.arena, write, text);
+	return updating->replaced[index] ? 1 : fail(err, ENOMEM, "remember %s", write->file);
 }
 
 static void put_back(const struct updating *updating)
@@ -173,6 +208,25 @@ static void put_back(const struct updating *updating)
 						      updating->replaced[i]);
 }
 
+/* Makes a write or one of its alternatives; what is refused counts as `failed`, not as an error. */
+static int write_group(struct updating *updating, size_t first, size_t count, bool retry,
+		       bool *ret_failed, struct hoy_error *err)
+{
+	const struct plan_cgroup_write *writes = &updating->input.plan->cgroup.writes[first];
+	bool changes = retry;
+
+	for (size_t i = 0; i < count && !retry; i++) {
+		int r = remember(updating, first + i, err);
+
+		if (r < 0)
+			return -1;
+		changes |= r > 0;
+	}
+	if (changes && cgroup_write_all(updating->cgroup.fd, writes, count, writes->late, err) < 0)
+		*ret_failed = true;
+	return 0;
+}
+
 /*
  * Limits that bound each other (quota and burst) can be refused in the one order and taken in the
  * other, so that what fails is tried once more after the rest.
@@ -183,16 +237,15 @@ static int write_changes(struct updating *updating, struct hoy_error *err)
 	bool failed = true;
 
 	for (int pass = 0; failed && pass < 2; pass++) {
-		failed = false;
-		for (size_t i = 0; i < plan->writes_len; i++) {
-			const struct plan_cgroup_write *write = &plan->writes[i];
-			int changed = pass ? 1 : remember(updating, i, err);
+		size_t count = 0;
 
-			if (changed < 0)
+		failed = false;
+		for (size_t i = 0; i < plan->writes_len; i += count) {
+			count = 1;
+			while (i + count < plan->writes_len && plan->writes[i + count].alternative)
+				count++;
+			if (write_group(updating, i, count, pass > 0, &failed, err) < 0)
 				return -1;
-			if (changed && cgroup_write_all(updating->cgroup.fd, write, 1, write->late,
-							err) < 0)
-				failed = true;
 		}
 	}
 	return failed ? -1 : 0;
