@@ -151,6 +151,15 @@ def pytest_suite(name, wrapper=(), as_root=False, minutes=20):
     return suite
 
 
+def suite_conformance(result, _options):
+    with tempfile.TemporaryDirectory() as directory:
+        junit = Path(directory) / "junit.xml"
+        status = run([sys.executable, "-B", "contrib/conformance", "--runtime", os.environ["HOY"],
+                      "--junit", junit], 20, as_root=True)
+        if not junit.exists() or read_junit(junit, result) == 0 or status and not result.failed:
+            result.failed.append(f"contrib/conformance: ended with status {status}")
+
+
 def suite_fresh(result, _options):
     for distribution in ("bookworm", "trixie"):
         if run(["tests/fresh", distribution], 20) == 0:
@@ -176,6 +185,7 @@ SUITES = {
     "plan": (pytest_suite("plan"), True, "tests/plan"),
     "run": (pytest_suite("run", IN_CGROUP2, as_root=True), True, "tests/run"),
     "faults": (pytest_suite("faults", IN_CGROUP2, as_root=True), True, "tests/faults"),
+    "conformance": (suite_conformance, True, "contrib/conformance"),
     "fresh": (suite_fresh, False, "tests/fresh"),
     "vm": (suite_vm, False, "tests/vm/selftest.py"),
 }
