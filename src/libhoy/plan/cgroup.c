@@ -108,16 +108,12 @@ static int check_path(struct plan_builder *builder, const char *path)
 	return fail_hint(builder->err, "use --systemd-cgroup");
 }
 
-/*
- * Beside the caller's own cgroup: there a user may make cgroups, if anywhere. "" if the caller's
- * is not known.
- */
+/* Beside the caller's own cgroup: there a user may make cgroups, if anywhere. */
 static const char *parent_of_own(struct plan_builder *builder)
 {
 	const char *own = builder->host->cgroup_own;
-	const char *slash = strrchr(own, '/');
 
-	return slash ? arena_strndup(builder->arena, own, (size_t)(slash - own)) : NULL;
+	return arena_strndup(builder->arena, own, (size_t)(strrchr(own, '/') - own));
 }
 
 static int plan_cgroupfs(struct plan_builder *builder)
@@ -131,10 +127,12 @@ static int plan_cgroupfs(struct plan_builder *builder)
 	if (!path || !*path)
 		path = builder->options->id;
 	if (path[0] != '/') {
+		if (!builder->host->privileged && !builder->host->cgroup_own[0])
+			return 0;
 		if (!builder->host->privileged)
 			parent = parent_of_own(builder);
 		if (!parent)
-			return 0;
+			return plan_no_memory(builder);
 		path = arena_format(builder->arena, "%s/" OWN_PARENT "/%s", parent, path);
 		if (!path)
 			return plan_no_memory(builder);

@@ -53,15 +53,13 @@ bool plan_mount_is_fixed(const struct plan_mount *mount)
 
 /* ---- cgroup ---- */
 
-/* The directory of the container's cgroup on the host, its caller's if it has none. */
+/* The directory of the container's cgroup on the host, its caller's if it has none; stored only. */
 static const char *cgroup_directory(struct plan_builder *builder)
 {
 	const struct host *host = builder->host;
 	const char *path = builder->plan->cgroup.path ? builder->plan->cgroup.path
 						      : host->cgroup_own;
 
-	if (host->cgroup_layout == HOST_CGROUP_NONE)
-		return NULL;
 	return arena_format(builder->arena, "%s%s", host->cgroup_root,
 			    strcmp(path, "/") == 0 ? "" : path);
 }
@@ -76,13 +74,13 @@ static int plan_cgroup_mount(struct plan_builder *builder, struct plan_mount *mo
 		mount->fstype = "cgroup2";
 		return 0;
 	}
+	if (builder->host->cgroup_layout == HOST_CGROUP_NONE)
+		return fail_at(builder->err, mount->at, 0, "no cgroup2 file system is mounted");
 	mount->kind = PLAN_MOUNT_BIND;
 	mount->fstype = NULL;
 	mount->source = cgroup_directory(builder);
 	mount->source_is_directory = true;
-	if (!mount->source)
-		return fail_at(builder->err, mount->at, 0, "no cgroup2 file system is mounted");
-	return 0;
+	return mount->source ? 0 : plan_no_memory(builder);
 }
 
 int plan_mount_type(struct plan_builder *builder, struct plan_mount *mount)
@@ -136,19 +134,17 @@ static int plan_proc_rule(struct plan_builder *builder, struct plan_mount *mount
 
 /* ---- fall-backs ---- */
 
-static int plan_fallback(struct plan_builder *builder, const struct type_rule *rule,
-			 struct plan_mount *mount)
+static void plan_fallback(struct plan_builder *builder, const struct type_rule *rule,
+			  struct plan_mount *mount)
 {
-	if (strcmp(mount->fstype, "cgroup2") == 0) {
+	if (strcmp(mount->fstype, "cgroup2") == 0 &&
+	    builder->host->cgroup_layout != HOST_CGROUP_NONE)
 		mount->fallback_source = cgroup_directory(builder);
-		return 0;
-	}
 	if (!rule->fallback || !builder->in_user_namespace ||
 	    (rule->shows && plan_has_own(builder, rule->shows)))
-		return 0;
+		return;
 	mount->fallback_source = rule->fallback;
 	mount->fallback_recursive = rule->fallback_recursive;
-	return 0;
 }
 
 /*
@@ -213,8 +209,7 @@ static int finish_new(struct plan_builder *builder, struct plan_mount *mount)
 
 	if (rule) {
 		mount->no_symlinks |= rule->no_symlinks;
-		if (plan_fallback(builder, rule, mount) < 0)
-			return -1;
+		plan_fallback(builder, rule, mount);
 	} else if (add_readonly(builder, mount) < 0) {
 		return -1;
 	}

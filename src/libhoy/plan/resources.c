@@ -7,7 +7,6 @@
  */
 #include <string.h>
 
-#include "base/number.h"
 #include "plan/build.h"
 #include "sys/cleanup.h"
 #include "sys/error.h"
@@ -372,24 +371,17 @@ static int add_write_iops(struct plan_builder *builder, const struct row *row,
 
 /* ---- huge pages, rdma, pids ---- */
 
-/* "2048KB" as the kernel names its files: "2MB". NULL if it is no size. */
+/* "2048KB" as the kernel names its files, in the largest unit: "2MB". Stored only. */
 static const char *huge_page_name(struct plan_builder *builder, const char *size)
 {
-	static const char *const units[] = { "KB", "MB", "GB" };
-	size_t digits = strspn(size, "0123456789"), unit = 0;
-	char number[24];
-	uint64_t count;
+	static const char units[] = "KMG";
+	char *end;
+	unsigned long long count = strtoull(size, &end, 10);
+	size_t unit = strcspn(units, end);
 
-	format_text(number, sizeof(number), "%.*s", (int)digits, size);
-	if (number_unsigned(number, UINT32_MAX, &count) < 0 || count == 0)
-		return NULL;
-	while (unit < ARRAY_LEN(units) && strcmp(size + digits, units[unit]) != 0)
-		unit++;
-	if (unit == ARRAY_LEN(units))
-		return NULL;
-	for (; unit + 1 < ARRAY_LEN(units) && count % 1024 == 0; unit++)
+	for (; unit < 2 && count % 1024 == 0; unit++)
 		count /= 1024;
-	return arena_format(builder->arena, "%llu%s", (unsigned long long)count, units[unit]);
+	return arena_format(builder->arena, "%llu%cB", count, units[unit]);
 }
 
 /* Faults and reservations are limited alike; kernels before 5.7 count only faults. */
@@ -404,9 +396,7 @@ static int add_huge_pages(struct plan_builder *builder, const struct row *row,
 
 		item.at = plan_at_item(builder, row->at, i);
 		if (!name)
-			return fail_at(builder->err, item.at, 0,
-				       "pageSize '%s' is not of the form 64KB, 2MB, 1GB",
-				       limit->page_size);
+			return plan_no_memory(builder);
 		item.file = arena_format(builder->arena, "hugetlb.%s.max", name);
 		if (add_number(builder, &item, limit->limit) < 0)
 			return -1;
