@@ -113,25 +113,21 @@ static int choose_writer(struct plan_builder *builder)
 {
 	struct plan_namespaces *namespaces = &builder->plan->namespaces;
 	const struct host *host = builder->host;
-	bool has_helpers = host->has_newuidmap && host->has_newgidmap;
+	bool for_uids = needs_helper(builder, CAP_SETUID, namespaces->uid_maps,
+				     namespaces->uid_maps_len);
+	bool for_gids = needs_helper(builder, CAP_SETGID, namespaces->gid_maps,
+				     namespaces->gid_maps_len);
 
-	namespaces->helper_maps = needs_helper(builder, CAP_SETUID, namespaces->uid_maps,
-					       namespaces->uid_maps_len) ||
-				  needs_helper(builder, CAP_SETGID, namespaces->gid_maps,
-					       namespaces->gid_maps_len);
-	if (namespaces->helper_maps && !has_helpers) {
-		fail_at(builder->err,
-			host->has_newuidmap ? "linux.gidMappings" : "linux.uidMappings", 0,
-			"user %u may map only itself, and %s is not installed", host->euid,
-			host->has_newuidmap ? "newgidmap" : "newuidmap");
-		return fail_hint(builder->err, "install newuidmap and newgidmap (package uidmap or "
-					       "shadow-utils)");
-	}
-	/* The kernel takes a gid map from an unprivileged writer only so; newgidmap is privileged.
-	 */
-	namespaces->deny_setgroups = !namespaces->helper_maps &&
-				     !(host->capabilities & (1ULL << CAP_SETGID));
-	return 0;
+	namespaces->helper_maps = for_uids || for_gids;
+	/* A user maps his own group only so, be it by newgidmap; who maps more may set them. */
+	namespaces->deny_setgroups = !for_gids && !(host->capabilities & (1ULL << CAP_SETGID));
+	if (!namespaces->helper_maps || (host->has_newuidmap && host->has_newgidmap))
+		return 0;
+	fail_at(builder->err, host->has_newuidmap ? "linux.gidMappings" : "linux.uidMappings", 0,
+		"user %u may map only itself, and %s is not installed", host->euid,
+		host->has_newuidmap ? "newgidmap" : "newuidmap");
+	return fail_hint(builder->err,
+			 "install newuidmap and newgidmap (package uidmap or shadow-utils)");
 }
 
 static bool has_root(const struct plan_builder *builder)
