@@ -58,7 +58,7 @@ struct plan_namespaces {
 	size_t uid_maps_len, gid_maps_len;
 	/** Maps are written by newuidmap/newgidmap instead of the runtime itself. */
 	bool helper_maps;
-	/** setgroups(2) is denied in it: "deny" is written before the gid map, or newgidmap does. */
+	/** setgroups(2) is denied: "deny" is written before the gid map, if not by newgidmap. */
 	bool deny_setgroups;
 	/** In a new or joined user namespace init becomes uid 0, gid 0 of it. */
 	bool become_root;
