@@ -29,6 +29,11 @@ def pytest_configure(config):
         config.addinivalue_line("markers", marker)
 
 
+def is_long():
+    """Whether full sweeps are wanted rather than samples: contrib/test --long."""
+    return os.environ.get("HOY_LONG") == "1"
+
+
 def has_controllers():
     try:
         controllers = (CGROUP2 / "cgroup.controllers").read_text().split()
@@ -121,7 +126,7 @@ def scratch(session):
 @pytest.fixture
 def runtime(session, scratch, time_limit):
     """The runtime with a state root of its own; afterwards nothing may be left of its containers."""
-    runtime = Runtime(session.state / str(session.count), scratch)
+    runtime = Runtime(session.state / str(session.count), scratch, f"/{session.name}")
     watch = leaks.Watch(session.cgroup, runtime.state_root)
     yield runtime
     runtime.close()
@@ -135,11 +140,11 @@ def make_bundle(session, scratch):
     """Makes bundles with a cgroup each, below the one of this run."""
     count = 0
 
-    def make(name=None):
+    def make(name=None, **more):
         nonlocal count
         count += 1
         return Bundle(scratch / (name or f"bundle{count}"),
-                      f"/{session.name}/{session.count}-{count}")
+                      f"/{session.name}/{session.count}-{count}", **more)
 
     return make
 

@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import stat
 import time
 from pathlib import Path
 
@@ -31,16 +32,16 @@ def children():
     for task in Path("/proc/self/task").iterdir():
         for pid in (task / "children").read_text().split():
             with contextlib.suppress(OSError):
-                stat = Path(f"/proc/{pid}/stat").read_text()
-                name, rest = stat[stat.index("(") + 1:].rsplit(")", 1)
+                text = Path(f"/proc/{pid}/stat").read_text()
+                name, rest = text[text.index("(") + 1:].rsplit(")", 1)
                 found[int(pid)] = (rest.split()[0], name)
     return found
 
 
-def reap():
-    """Reaps the ended processes that we have inherited; subprocess has seen to its own by now."""
+def reap(is_wanted=lambda pid: True):
+    """Reaps ended processes that we have inherited; those that subprocess waits for are not wanted."""
     for pid, (state, _name) in children().items():
-        if state == "Z":
+        if state == "Z" and is_wanted(pid):
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
 
@@ -76,6 +77,15 @@ def is_cache(entry):
     return entry.name in (".cache", ".seccomp", "..seccomp")
 
 
+def devices():
+    """Who owns the host's own devices: what a container is given of them must not become its own."""
+    found = {}
+    for name in ("null", "zero", "full", "random", "urandom", "tty"):
+        status = os.stat(f"/dev/{name}")
+        found[name] = (status.st_uid, status.st_gid, status.st_mode)
+    return found
+
+
 class Watch:
     """What there was before a test. finish() says what there is too much after it, and removes it."""
 
@@ -85,6 +95,7 @@ class Watch:
         self.mounts = mounts()
         self.descriptors = descriptors()
         self.children = set(children())
+        self.devices = devices()
 
     def processes(self):
         reap()
@@ -102,6 +113,8 @@ class Watch:
         lines += [f"state {name}" for name in containers(self.state_root)]
         lines += [f"descriptor {fd} {target}" for fd, target in descriptors().items()
                   if fd not in self.descriptors and not target.startswith("/proc/")]
+        lines += [f"the host's /dev/{name} is now {now}" for name, now in devices().items()
+                  if now != self.devices[name]]
         return lines
 
     def finish(self):
@@ -114,6 +127,9 @@ class Watch:
         return found
 
     def remove(self):
+        for name, (uid, gid, mode) in self.devices.items():
+            os.chown(f"/dev/{name}", uid, gid)
+            os.chmod(f"/dev/{name}", stat.S_IMODE(mode))
         for cgroup in cgroups(self.cgroup):
             with contextlib.suppress(OSError):
                 (cgroup / "cgroup.kill").write_text("1")

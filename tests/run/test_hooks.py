@@ -97,7 +97,7 @@ def test_state_on_stdin(bundle, runtime, scratch, kind):
 def test_namespaces(bundle, runtime, scratch, kind):
     """Runtime hooks run where the runtime does, the others in the container's namespaces."""
     inside, outside = place(kind, scratch, bundle)
-    bundle.hook_sh(kind, f"({READ_LINKS}) >{inside}/ns; [ -e {scratch}/bundle ] && echo host >>{inside}/ns")
+    bundle.hook_sh(kind, f"({READ_LINKS}) >{inside}/ns; [ ! -e {scratch}/bundle ] || echo host >>{inside}/ns")
     with runtime.sleeping(bundle) as container:
         of_container = links(container.pid)
         container.kill("KILL")
@@ -109,18 +109,24 @@ def test_namespaces(bundle, runtime, scratch, kind):
     assert ("host" in lines) == (kind != "startContainer")
 
 
+def exported(path):
+    """What env(1) has printed there, without what the shell adds to every environment."""
+    return {line for line in path.read_text().splitlines()
+            if line.split("=")[0] not in ("PATH", "PWD", "OLDPWD", "SHLVL", "_")}
+
+
 @req("config.hooks.args", "config.hooks.env")
 @pytest.mark.parametrize("kind", KINDS)
 def test_args_and_env(bundle, runtime, scratch, kind):
     inside, outside = place(kind, scratch, bundle)
     program = "/bin/busybox" if kind == "startContainer" else busybox()
-    script = f"tr '\\0' '|' </proc/self/environ >{inside}/env; echo \"$0|$1|$2\" >{inside}/args"
+    script = f"env >{inside}/env; echo \"$0|$1|$2\" >{inside}/args"
     bundle.hook(kind, program, "sh", "-c", script, "-x", " a b", "", env=["K=v", "L=a b"])
     with runtime.running(bundle.args("/bin/true"), env={"PATH": os.environ["PATH"], "LEAK": "1"}) as container:
         container.wait()
         container.delete().ok()
     assert (outside / "args").read_text() == "-x| a b|\n"
-    assert (outside / "env").read_text() == "K=v|L=a b|"
+    assert exported(outside / "env") == {"K=v", "L=a b"}
 
 
 @req("config.hooks.env")
@@ -129,10 +135,10 @@ def test_args_and_env(bundle, runtime, scratch, kind):
                                             ("startContainer", False), ("poststop", True)])
 def test_no_env(bundle, runtime, scratch, kind, inherits):
     inside, outside = place(kind, scratch, bundle)
-    bundle.hook_sh(kind, f"tr '\\0' '|' </proc/self/environ >{inside}/env")
+    bundle.hook_sh(kind, f"env >{inside}/env")
     bundle.args("/bin/true")
     runtime.run(bundle, env={"LEAK": "1"}).ok()
-    assert (outside / "env").read_text() == ("LEAK=1|" if inherits else "")
+    assert exported(outside / "env") == ({"LEAK=1"} if inherits else set())
 
 
 @req("config.hooks.args")

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from canary import Canary
+from fixtures import is_long
 from runtime import is_hoy
 
 req = pytest.mark.req
@@ -82,13 +83,18 @@ def put(bundle, place, creature, canary):
     CREATURES[creature](path, canary)
 
 
-@pytest.mark.parametrize("variant", ["root", "image-dev", "user-namespace"])
+VARIANTS = ["root", "image-dev", "user-namespace"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("creature", CREATURES)
 @pytest.mark.timeout(60)
 def test_zoo(make_bundle, runtime, scratch, canary, creature, variant):
-    """It runs or it is refused in a second; in either case only the image itself may have changed."""
+    """It runs or it is refused; in either case nothing but the image itself may have changed."""
     for number, place in enumerate(PLACES):
-        bundle = everything(make_bundle(f"b{number}"), scratch)
+        if not is_long() and (number + list(CREATURES).index(creature)) % 3 != VARIANTS.index(variant):
+            continue
+        bundle = everything(make_bundle(f"b{number}", applets=()), scratch)
         if variant == "image-dev":
             bundle.unmount("/dev", "/dev/pts", "/dev/shm")
         if variant == "user-namespace":
@@ -159,7 +165,7 @@ def racing():
         process.wait()
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(90)
 def test_a_racing_volume(bundle, runtime, scratch, canary, racing):
     """Another container exchanges a directory and a link in a volume that this one mounts on."""
     volume = scratch / "volume"
@@ -170,7 +176,7 @@ def test_a_racing_volume(bundle, runtime, scratch, canary, racing):
     bundle.linux["readonlyPaths"] = ["/volume/a/dev"]
     bundle.args("/bin/cat", "/proc/self/mountinfo").write()
     racing(volume / "a", volume / "link")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + (60 if is_long() else 3)
     while time.monotonic() < deadline:
         result = runtime("run", "--bundle", bundle.path, "c1")
         assert result.status in (0, 1), result

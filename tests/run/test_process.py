@@ -243,14 +243,14 @@ def test_program_that_is_a_directory(bundle, runtime):
 def test_program_of_no_known_format(bundle, runtime):
     bundle.file("/tmp/junk", "junk", 0o755)
     with runtime.created(bundle.args("/tmp/junk")) as container:
-        container.start().fails("/tmp/junk", "Exec format error")
+        container.start().fails("/tmp/junk", "Exec format error", status=126)
 
 
 def test_program_that_is_gone_at_start(bundle, runtime):
     program = bundle.file("/tmp/tool", "#!/bin/sh\n", 0o755)
     with runtime.created(bundle.args("/tmp/tool")) as container:
         program.unlink()
-        container.start().fails("/tmp/tool", "No such file or directory")
+        container.start().fails("/tmp/tool", "No such file or directory", status=127)
 
 
 @req("config.oomScoreAdj.set")
@@ -281,9 +281,9 @@ def test_oom_score_adj_raised_from_the_callers(bundle, runtime):
 def test_oom_score_adj_that_may_not_be_lowered(bundle, runtime):
     """The lowest value ever set by a holder of CAP_SYS_RESOURCE is the floor for all others."""
     bundle.process["oomScoreAdj"] = -500
-    without = ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource"]
-    runtime.wrapper = without
-    runtime.refuses(bundle, "process.oomScoreAdj", "-500", "CAP_SYS_RESOURCE")
+    runtime.wrapper = ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource"]
+    result = runtime.refuses(bundle, "process.oomScoreAdj", "-500", "Permission denied")
+    result.fails("hint: ", "CAP_SYS_RESOURCE")
 
 
 @req("config.oomScoreAdj.range")

@@ -34,9 +34,9 @@ def test_every_type(bundle, runtime):
 
 @req("config.rlimits.soft", "config.valid-values.int-range")
 def test_infinity_is_the_largest_number(bundle, runtime):
-    seen = runtime.probe(rlimits(bundle, ("CPU", INFINITY, INFINITY), ("FSIZE", 2**63 + 1, INFINITY)))
+    seen = runtime.probe(rlimits(bundle, ("CPU", INFINITY, INFINITY), ("LOCKS", 2**63 + 1, INFINITY)))
     assert seen["rlimits"]["CPU"] == [INFINITY, INFINITY]
-    assert seen["rlimits"]["FSIZE"] == [2**63 + 1, INFINITY]
+    assert seen["rlimits"]["LOCKS"] == [2**63 + 1, INFINITY]
 
 
 @req("config.rlimits.set")

@@ -148,14 +148,14 @@ def test_console_size_without_terminal(bundle, runtime, size):
 @pytest.mark.hoy
 def test_create_needs_a_console_socket(bundle, runtime):
     with_terminal(bundle)
-    runtime.refuses(bundle, "console socket")
+    runtime.refuses(bundle, "process.terminal", "--console-socket")
 
 
 @pytest.mark.hoy
 def test_a_console_socket_without_terminal(bundle, runtime, console):
     bundle.write()
     runtime("create", "--bundle", bundle.path, "--console-socket", console.path, "c1").fails(
-        "console socket", "terminal")
+        "--console-socket", "process.terminal")
 
 
 @pytest.mark.parametrize("kind", ["missing", "file"])
@@ -222,6 +222,7 @@ def test_foreground_follows_the_size(bundle, runtime):
         time.sleep(0.1)
         os.write(master, b"\r")
         assert b"33 99" in read_until(master, b"33 99")
+        assert exit_status(pid) == 0
 
 
 @pytest.mark.hoy
