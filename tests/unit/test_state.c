@@ -369,6 +369,33 @@ static void the_essentials_survive_the_record(void **state)
 	state_dir_done(&dir);
 }
 
+static void a_note_completes_the_record(void **state)
+{
+	struct unit *unit = *state;
+	struct state_dir dir = make_published(unit->dirfd, "c1");
+	struct state_record written = full_record(), *read;
+	struct arena arena = { 0 };
+	struct hoy_error err;
+
+	written.cgroup_inode = 0;
+	written.pid = 0;
+	written.host_mounts_len = 0;
+	assert_int_equal(state_write(&dir, &written, &err), 0);
+	written.cgroup_inode = 77;
+	assert_int_equal(state_note_cgroup(&dir, &written, &err), 0);
+	assert_int_equal(state_read(&dir, &arena, &read, &err), 0);
+	assert_int_equal(read->cgroup_inode, 77);
+	assert_int_equal(read->pid, 0);
+	/* Only while it is being made: later the record says all, also that there is none. */
+	written.cgroup_inode = 0;
+	written.phase = STATE_PHASE_CREATED;
+	assert_int_equal(state_write(&dir, &written, &err), 0);
+	assert_int_equal(state_read(&dir, &arena, &read, &err), 0);
+	assert_int_equal(read->cgroup_inode, 0);
+	arena_done(&arena);
+	state_dir_done(&dir);
+}
+
 static void nothing_salvaged_is_an_empty_record(void **state)
 {
 	struct unit *unit = *state;
@@ -509,6 +536,7 @@ int main(void)
 		UNIT_TEST(a_cut_record_is_an_error),
 		UNIT_TEST(unknown_members_are_skipped_and_missing_ones_are_not),
 		UNIT_TEST(the_essentials_survive_the_record),
+		UNIT_TEST(a_note_completes_the_record),
 		UNIT_TEST(nothing_salvaged_is_an_empty_record),
 		UNIT_TEST(the_gate_tells_created_from_running),
 		UNIT_TEST(another_process_of_that_pid_is_not_init),

@@ -6,8 +6,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <limits.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -196,13 +196,12 @@ static int make_cgroup(struct creation *creation, struct hoy_error *err)
 		creation->record.cgroup = ""; /* optional, and not to be had */
 		return state_write(&creation->dir, &creation->record, err);
 	}
-	/*
-	 * Written with init's pid: until then the cgroup holds nothing but an init that dies with us,
-	 * so that `delete` needs no more than to remove an empty one.
-	 */
 	creation->record.cgroup_inode = creation->cgroup.inode;
 	creation->record.device_program = creation->cgroup.device_program;
-	return 0;
+	/* The whole record follows with init's pid; `delete` may have to kill an init before that.
+	 */
+	return creation->cgroup.fd < 0 ? 0
+				       : state_note_cgroup(&creation->dir, &creation->record, err);
 }
 
 /* ---- while init sets itself up ---- */
@@ -338,8 +337,10 @@ int hoy_create(const struct hoy_context *context, const char *id,
 	int r;
 
 	if (!hoy_id_is_valid(id))
-		return fail(err, 0, "container id '%s': use 1 to 240 of the characters "
-				    "A-Z a-z 0-9 _ + . -, the first neither . nor -", id);
+		return fail(err, 0,
+			    "container id '%s': use 1 to 240 of the characters "
+			    "A-Z a-z 0-9 _ + . -, the first neither . nor -",
+			    id);
 	r = create(&creation, err);
 	if (r < 0) {
 		if (creation.input.config)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Copies of what identifies a container's cgroup and init, for `delete --force` where state.json
- * is lost: the targets of symlinks that nobody follows, since a symlink is made with all its text
- * by one system call. Runs in the runtime.
+ * is lost, or where create was killed before it could be written anew: the targets of symlinks that
+ * nobody follows, since a symlink is made with all its text by one system call. Runs in the
+ * runtime.
  *
  *     cgroup -> "INODE PATH"    init -> "PID START-TIME PRIVATE BOOT-ID"    mounts -> "NUMBER"
  */
@@ -27,39 +28,59 @@ static bool read_copy(const struct state_dir *dir, const char *name, char text[P
 	return true;
 }
 
-static void write_copy(const struct state_dir *dir, const char *name, const char *text)
+static int write_copy(const struct state_dir *dir, const char *name, const char *text)
 {
 	char temporary[32], present[PATH_MAX];
 
-	if (symlinkat(text, dir->fd, name) == 0 || errno != EEXIST)
-		return;
+	if (symlinkat(text, dir->fd, name) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -errno;
 	/* It is there from an earlier write of the record. */
 	if (read_copy(dir, name, present) && strcmp(present, text) == 0)
-		return;
+		return 0;
 	format_text(temporary, sizeof(temporary), ".%s.%d", name, (int)getpid());
-	if (symlinkat(text, dir->fd, temporary) == 0)
-		(void)renameat(dir->fd, temporary, dir->fd, name);
+	if (symlinkat(text, dir->fd, temporary) < 0 ||
+	    renameat(dir->fd, temporary, dir->fd, name) < 0)
+		return -errno;
+	return 0;
+}
+
+static int write_cgroup(const struct state_dir *dir, const struct state_record *record)
+{
+	char text[PATH_MAX];
+
+	if (format_text(text, sizeof(text), "%llu %s", (unsigned long long)record->cgroup_inode,
+			record->cgroup) >= sizeof(text))
+		return -ENAMETOOLONG;
+	return write_copy(dir, STATE_COPY_CGROUP, text);
+}
+
+int state_note_cgroup(const struct state_dir *dir, const struct state_record *record,
+		      struct hoy_error *err)
+{
+	int r = write_cgroup(dir, record);
+
+	return r < 0 ? fail(err, r, "note cgroup %s", record->cgroup) : 0;
 }
 
 void copies_write(const struct state_dir *dir, const struct state_record *record)
 {
-	char text[PATH_MAX];
+	char text[128];
 
 	if (record->phase != STATE_PHASE_CREATING)
 		return;
-	if (record->cgroup_inode != 0 &&
-	    format_text(text, sizeof(text), "%llu %s", (unsigned long long)record->cgroup_inode,
-			record->cgroup) < sizeof(text))
-		write_copy(dir, STATE_COPY_CGROUP, text);
+	if (record->cgroup_inode != 0)
+		(void)write_cgroup(dir, record);
 	if (record->pid != 0) {
 		format_text(text, sizeof(text), "%d %llu %d %s", (int)record->pid,
 			    (unsigned long long)record->start_time, record->private_pid_namespace,
 			    record->boot_id);
-		write_copy(dir, STATE_COPY_INIT, text);
+		(void)write_copy(dir, STATE_COPY_INIT, text);
 	}
 	if (record->host_mounts_len != 0) {
 		format_text(text, sizeof(text), "%zu", record->host_mounts_len);
-		write_copy(dir, STATE_COPY_MOUNTS, text);
+		(void)write_copy(dir, STATE_COPY_MOUNTS, text);
 	}
 }
 
@@ -106,22 +127,37 @@ static int salvage_init(char *text, struct arena *arena, struct state_record *re
 	return 0;
 }
 
+/** Reads the copies of what the record does not say. */
+static int complete(const struct state_dir *dir, struct arena *arena, struct state_record *record)
+{
+	char text[PATH_MAX];
+	int r = 0;
+
+	if (record->cgroup_inode == 0 && read_copy(dir, STATE_COPY_CGROUP, text))
+		r = salvage_cgroup(text, arena, record);
+	if (r == 0 && record->pid == 0 && read_copy(dir, STATE_COPY_INIT, text))
+		r = salvage_init(text, arena, record);
+	return r;
+}
+
+int copies_complete(const struct state_dir *dir, struct arena *arena, struct state_record *record)
+{
+	return record->phase == STATE_PHASE_CREATING ? complete(dir, arena, record) : 0;
+}
+
 int state_salvage(const struct state_dir *dir, struct arena *arena,
 		  struct state_record **ret_record, bool *ret_has_mounts)
 {
 	struct state_record *record = record_new(arena);
 	char text[PATH_MAX];
-	int r = 0;
+	int r;
 
 	if (!record)
 		return -ENOMEM;
 	record->id = arena_strdup(arena, dir->name);
 	if (!record->id)
 		return -ENOMEM;
-	if (read_copy(dir, STATE_COPY_CGROUP, text))
-		r = salvage_cgroup(text, arena, record);
-	if (r == 0 && read_copy(dir, STATE_COPY_INIT, text))
-		r = salvage_init(text, arena, record);
+	r = complete(dir, arena, record);
 	if (r < 0)
 		return r;
 	*ret_has_mounts = read_copy(dir, STATE_COPY_MOUNTS, text);

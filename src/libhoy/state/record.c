@@ -418,12 +418,19 @@ static int read_file(const struct state_dir *dir, struct arena *arena,
 	autoclose int fd = openat(dir->fd, STATE_FILE,
 				  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	const struct json_node *document;
+	struct state_record *record = NULL;
+	int r;
 
 	if (fd < 0)
 		return fail(err, errno, "open");
-	if (json_read_fd(fd, STATE_SIZE_MAX, STATE_FILE, arena, &document, err) < 0)
+	if (json_read_fd(fd, STATE_SIZE_MAX, STATE_FILE, arena, &document, err) < 0 ||
+	    read_document(document, arena, &record, err) < 0)
 		return -1;
-	return read_document(document, arena, ret_record, err);
+	r = copies_complete(dir, arena, record);
+	if (r < 0)
+		return fail(err, r, "read what was noted beside it");
+	*ret_record = record;
+	return 0;
 }
 
 int state_read(const struct state_dir *dir, struct arena *arena, struct state_record **ret_record,

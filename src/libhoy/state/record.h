@@ -14,4 +14,7 @@ struct state_record *record_new(struct arena *arena);
  */
 void copies_write(const struct state_dir *dir, const struct state_record *record);
 
+/** Fills in what is known of a container whose creator was killed before the record said so. */
+int copies_complete(const struct state_dir *dir, struct arena *arena, struct state_record *record);
+
 #endif

@@ -135,6 +135,14 @@ void state_dir_done(struct state_dir *dir);
 
 int state_write(const struct state_dir *dir, const struct state_record *record,
 		struct hoy_error *err);
+
+/**
+ * Notes the cgroup's inode number by one system call, before a process is put into the cgroup;
+ * state_read() knows it from then on. The next state_write() has it too.
+ */
+int state_note_cgroup(const struct state_dir *dir, const struct state_record *record,
+		      struct hoy_error *err);
+
 int state_read(const struct state_dir *dir, struct arena *arena, struct state_record **ret_record,
 	       struct hoy_error *err);
 
