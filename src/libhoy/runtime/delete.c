@@ -70,20 +70,24 @@ static int check_status(const struct hoy_context *context, const struct containe
 /** Deletes a container by what remains readable of its state. */
 static int delete_damaged(struct container *container, const struct log *log, struct hoy_error *err)
 {
+	const struct hoy_error cause = *err;
 	bool has_mounts = false;
-	struct hoy_error cause = *err;
 	int r = state_salvage(&container->dir, &container->arena, &container->record, &has_mounts);
 
-	/* The hint says what is being done. */
-	err->hint[0] = '\0';
-	if (r < 0)
-		return fail_in(err, "cannot tell which processes and cgroup remain");
+	/* A container that a killed create left has its state.json: this one was tampered with. */
+	if (r < 0 || (container->record->cgroup_inode == 0 && container->record->pid == 0)) {
+		fail(err, cause.code, "cannot tell what remains of it: %s", cause.text);
+		return fail_hint(err,
+				 "if none of its processes is left, remove %s from the state root",
+				 container->dir.name);
+	}
 	if (destroy_resources(container->record, log, err) < 0)
 		return -1;
 	if (has_mounts)
-		return fail(err, 0, "mounts of container %s remain in this mount namespace: %s",
-			    container->dir.name, cause.text);
-	log_warning(log, "%s: its poststop hooks, if any, are not known and not run", cause.text);
+		return fail(err, cause.code, "its mounts in this mount namespace remain: %s",
+			    cause.text);
+	log_event_at(log, HOY_LOG_WARNING, "", cause.code,
+		     "its poststop hooks, if it has any, are not run: %s", cause.text);
 	return state_dir_remove(&container->dir, err);
 }
 
