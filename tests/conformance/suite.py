@@ -158,7 +158,7 @@ class Trial:
     def __init__(self, scratch, state_root, cgroup):
         self.scratch = scratch
         self.cgroup = cgroup
-        self.runtime = Commands(state_root, scratch)
+        self.runtime = Commands(state_root, scratch, cgroup)
         self.bundles = 0
         self.bundle = self.make_bundle("bundle")
 
@@ -283,12 +283,31 @@ class Session:
         self.cgroup.rmdir()
 
 
-def become_worker():
-    """Each worker inherits what its containers leave, and has mounts of its own."""
+# A runtime under test may spoil the devices of what it takes for the host.
+OWN_DEVICES = """
+mkdir "$0"
+mount -t tmpfs -o mode=755 dev "$0"
+for path in /dev/*; do
+    case $path in
+    /dev/pts | /dev/shm | /dev/mqueue | /dev/hugepages)
+        mkdir "$0/${path##*/}"
+        mount --rbind "$path" "$0/${path##*/}" ;;
+    *)
+        cp -a "$path" "$0" || : ;;
+    esac
+done
+mount --move "$0" /dev
+rmdir "$0"
+"""
+
+
+def become_worker(session):
+    """Each worker inherits what its containers leave, and has mounts and devices of its own."""
     leaks.become_subreaper()
     if leaks.libc.unshare(CLONE_NEWNS) != 0 or \
             leaks.libc.mount(None, b"/", None, MS_REC_PRIVATE, None) != 0:
         raise OSError("no mount namespace for the tests")
+    subprocess.run(["sh", "-euc", OWN_DEVICES, session.scratch / f"dev{os.getpid()}"], check=True)
 
     def stop(_number, _frame):
         raise TimeLimit(f"has taken {LIMIT_SECONDS} s")

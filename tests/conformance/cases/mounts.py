@@ -15,11 +15,12 @@ def data(t):
 
 @case("config.mounts.order", "config.mounts.mount2")
 def in_order(t):
-    t.bundle.mount("/a", "tmpfs", "one").mount("/a/b", "tmpfs", "two").bind(data(t), "/a/b")
-    seen = [(mount.point, mount.source) for mount in t.probe("mountinfo").mounts()
-            if mount.point.startswith("/a")]
-    same([point for point, _source in seen], ["/a", "/a/b", "/a/b"])
-    same([source for _point, source in seen][:2], ["one", "two"])
+    """What the kernel's list says about order is who is whose parent."""
+    t.bundle.mount("/a", "tmpfs", "one").mount("/a/b", "tmpfs", "two").mount("/a/b", "tmpfs", "three")
+    seen = {mount.source: mount for mount in t.probe("mountinfo").mounts()}
+    same([seen[name].point for name in ("one", "two", "three")], ["/a", "/a/b", "/a/b"])
+    same(seen["two"].parent, seen["one"].id, "parent of the second")
+    same(seen["three"].parent, seen["two"].id, "parent of the third")
 
 
 @case("config.mounts.order")
