@@ -140,6 +140,9 @@ static int explain_clone(const struct launch *launch, int code, struct hoy_error
 		return fail_hint(err, "user namespaces may be switched off for this user "
 				      "(kernel.apparmor_restrict_unprivileged_userns, "
 				      "kernel.unprivileged_userns_clone)");
+	if (code == -EAGAIN)
+		return fail_hint(err, "a limit of processes is reached: pids.max of the container's "
+				      "cgroup or one above, or the user's RLIMIT_NPROC");
 	if (code == -EBUSY)
 		return fail_hint(err, "the cgroup has controllers enabled for its children: "
 				      "processes can only live in its leaves");
@@ -207,6 +210,14 @@ static int adopt_cgroup(struct launch *launch, struct hoy_error *err)
 	return answer(launch, err);
 }
 
+static int move_net_devices(struct launch *launch, struct hoy_error *err)
+{
+	if (netdevice_move(launch->plan, launch->procfs, launch->pid, &launch->net_devices, err) <
+	    0)
+		return -1;
+	return answer(launch, err);
+}
+
 static int run_runtime_hooks(struct launch *launch, struct hoy_error *err)
 {
 	const struct plan_hooks *hooks = launch->plan->hooks;
@@ -231,7 +242,7 @@ static int set_rlimits(const struct launch *launch, struct hoy_error *err)
 		uint64_t value[2] = { limit->soft, limit->hard };
 
 		if (syscall(SYS_prlimit64, launch->pid, limit->type, value, NULL) < 0)
-			return fail_at(err, limit->at, errno, "set the limit to %llu:%llu",
+			return fail_at(err, limit->at, errno, "set %s to %llu:%llu", limit->name,
 				       (unsigned long long)limit->soft,
 				       (unsigned long long)limit->hard);
 	}
@@ -302,6 +313,8 @@ static int handle(struct launch *launch, struct message *message, size_t len, in
 		return launch_write_maps(launch, err) < 0 ? -1 : answer(launch, err);
 	case REQUEST_CGROUP:
 		return adopt_cgroup(launch, err);
+	case REQUEST_NET_DEVICES:
+		return move_net_devices(launch, err);
 	case REQUEST_RUNTIME_HOOKS:
 		return run_runtime_hooks(launch, err);
 	case NOTE_TERMINAL:
@@ -396,6 +409,7 @@ void launch_done(struct launch *launch)
 
 	if (launch->pid > 0 && launch->pidfd >= 0)
 		process_kill_and_reap(launch->pidfd);
+	netdevice_put_back(&launch->net_devices, launch->log);
 	close_fd(&launch->pidfd);
 	close_fd(&launch->socket);
 	close_fd(&launch->procfs);
