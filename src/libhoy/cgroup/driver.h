@@ -42,7 +42,8 @@ struct cgroup_driver {
 	/** Puts init into it, answering REQUEST_CGROUP; NULL where the clone did that already. */
 	int (*adopt)(const struct plan_cgroup *plan, pid_t pid, struct cgroup *cgroup,
 		     struct hoy_error *err);
-	/** Tells the manager of new limits before their files are written; NULL = nobody to tell. */
+	/** Tells the manager of new limits before their files are written; NULL = nobody to tell.
+	 */
 	int (*update)(const struct plan_cgroup *plan, const struct cgroup *cgroup,
 		      struct hoy_error *err);
 };
@@ -52,6 +53,23 @@ const struct cgroup_driver *cgroup_driver_of(const struct plan_cgroup *plan);
 
 /** Writes the late limits (or all, for `late` false) of a list, in order. */
 int cgroup_write_all(int cgroup, const struct plan_cgroup_write *writes, size_t len, bool late,
+		     struct hoy_error *err);
+
+/**
+ * Writes the late limits of a list to a container's cgroup, telling systemd first if it is a
+ * unit's.
+ * @param unit  systemd unit, "" = none
+ */
+int cgroup_write_late(const struct cgroup *cgroup, const char *unit,
+		      const struct plan_cgroup_write *writes, size_t len, struct hoy_error *err);
+
+/**
+ * Stops a container's systemd unit and waits until it is gone, so that its name can be used again.
+ * For a container whose processes have ended: systemd would kill them otherwise.
+ * @param path  recorded cgroup, which tells the system's units from a user's
+ * @returns 0, also if there is no such unit, or -1
+ */
+int cgroup_stop_unit(const char *unit, const char *path, int64_t deadline_ms,
 		     struct hoy_error *err);
 
 /**
