@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hoy list: all containers as a table, as JSON, or their ids alone. Runs in the program. */
+/*
+ * hoy list: all containers as a table, as JSON, or their ids alone. Runs in the program. That one
+ * of them cannot be read is told in the log.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
