@@ -141,8 +141,8 @@ static int explain_clone(const struct launch *launch, int code, struct hoy_error
 				      "(kernel.apparmor_restrict_unprivileged_userns, "
 				      "kernel.unprivileged_userns_clone)");
 	if (code == -EAGAIN)
-		return fail_hint(err, "a limit of processes is reached: pids.max of the container's "
-				      "cgroup or one above, or the user's RLIMIT_NPROC");
+		return fail_hint(err, "a limit of processes is reached: pids.max of the cgroup or "
+				      "one above, or the user's RLIMIT_NPROC");
 	if (code == -EBUSY)
 		return fail_hint(err, "the cgroup has controllers enabled for its children: "
 				      "processes can only live in its leaves");
