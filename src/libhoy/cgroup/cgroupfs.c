@@ -20,7 +20,7 @@
 #include "sys/file.h"
 
 /* How often the way down is tried again when someone removes an empty parent under our feet. */
-#define WALK_TRIES 16
+#define WALK_TRIES 128
 
 /** A cgroup in the making. */
 struct making {

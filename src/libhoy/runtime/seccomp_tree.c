@@ -119,12 +119,13 @@ static uint32_t make_node(struct rewriting *rewriting, uint16_t code, uint32_t k
 	if (rewriting->failed)
 		return 0;
 	slot = find_slot(rewriting, &node);
-	if (*slot)
+	if (*slot != 0)
 		return *slot;
 	if (rewriting->nodes_len == NODES_MAX)
 		return give_up(rewriting, E2BIG);
-	rewriting->nodes[rewriting->nodes_len] = node;
-	return *slot = rewriting->nodes_len++;
+	*slot = rewriting->nodes_len++;
+	rewriting->nodes[*slot] = node;
+	return rewriting->nodes_len - 1;
 }
 
 static uint32_t make_return(struct rewriting *rewriting, uint32_t result)
