@@ -71,10 +71,17 @@ def busybox():
 @functools.cache
 def syscalls():
     """The system calls of this machine by name, from the kernel's headers."""
+    path = cache_directory() / "syscalls.json"
+    if path.exists():
+        return json.loads(path.read_text())
     done = subprocess.run(["gcc", "-E", "-dM", "-include", "sys/syscall.h", "-x", "c", "/dev/null"],
                           check=True, capture_output=True, text=True, timeout=30)
-    return {name: int(number) for name, number
-            in re.findall(r"^#define __NR_(\w+) (\d+)$", done.stdout, re.M)}
+    found = {name: int(number) for name, number
+             in re.findall(r"^#define __NR_(\w+) (\d+)$", done.stdout, re.M)}
+    new = path.with_suffix(f".{os.getpid()}")
+    new.write_text(json.dumps(found))
+    new.rename(path)
+    return found
 
 
 def make_rootfs(path, applets=APPLETS):
