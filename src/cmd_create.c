@@ -2,12 +2,15 @@
 /* hoy create: runs in the program; all else is hoy_create(). */
 #include "cmd_create.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/number.h"
+#include "sys/error.h"
 
 static struct hoy_create_options line;
 
@@ -43,17 +46,33 @@ static unsigned int count_listen_fds(void)
 	return (unsigned int)number;
 }
 
-struct hoy_create_options create_command_line(const struct program *program)
+/* Checked before hoy opens anything of its own, which would take these numbers. */
+static int check_preserved(struct hoy_error *err)
+{
+	for (unsigned int fd = 3; fd < 3 + line.preserve_fds + line.listen_fds; fd++)
+		if (fcntl((int)fd, F_GETFD) < 0)
+			return fail(err, errno, "--preserve-fds=%u: descriptor %u is not open",
+				    line.preserve_fds, fd);
+	return 0;
+}
+
+int create_command_line(const struct program *program, struct hoy_create_options *ret_options,
+			struct hoy_error *err)
 {
 	line.listen_fds = count_listen_fds();
+	if (check_preserved(err) < 0)
+		return -1;
 	if (line.config_file)
 		program->log->config_name = line.config_file;
-	return line;
+	*ret_options = line;
+	return 0;
 }
 
 int cmd_create(const struct program *program, char **words, struct hoy_error *err)
 {
-	struct hoy_create_options options = create_command_line(program);
+	struct hoy_create_options options;
 
+	if (create_command_line(program, &options, err) < 0)
+		return -1;
 	return hoy_create(&program->context, words[0], &options, err);
 }

@@ -9,8 +9,10 @@
 
 /**
  * What the command line said, completed by what the environment adds (LISTEN_FDS). Names the
- * configuration file for the log.
+ * configuration file for the log. Call it before opening anything.
+ * @returns 0, or -1 if a descriptor to be preserved is not open
  */
-struct hoy_create_options create_command_line(const struct program *program);
+int create_command_line(const struct program *program, struct hoy_create_options *ret_options,
+			struct hoy_error *err);
 
 #endif

@@ -45,9 +45,7 @@ const struct option exec_options[] = {
 
 static int fail_not_started(struct hoy_error *err)
 {
-	/* 126 and 127, for a program that cannot be executed or is not there, are libhoy's. */
-	if (err->status <= 1)
-		err->status = STATUS_NOT_STARTED;
+	err->status = STATUS_NOT_STARTED;
 	return -1;
 }
 
@@ -101,7 +99,7 @@ int cmd_exec(const struct program *program, char **words, struct hoy_error *err)
 		return status;
 	}
 	if (line.terminal && !line.console_socket)
-		(void)fail(err, 0, "a terminal in the background needs a console socket");
+		(void)fail(err, 0, "a terminal in the background needs --console-socket");
 	else if (hoy_exec(&program->context, words[0], &line, err) == 0)
 		return 0;
 	return fail_not_started(err);

@@ -65,10 +65,12 @@ static int run_in_foreground(const struct program *program, const char *id,
 
 int cmd_run(const struct program *program, char **words, struct hoy_error *err)
 {
-	struct hoy_create_options options = create_command_line(program);
+	struct hoy_create_options options;
 	struct foreground foreground = FOREGROUND_NONE;
 	int status;
 
+	if (create_command_line(program, &options, err) < 0)
+		return -1;
 	if (detach)
 		return create_and_start(program, words[0], &options, NULL, err);
 	status = run_in_foreground(program, words[0], &foreground, &options, err);

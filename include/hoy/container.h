@@ -56,7 +56,7 @@ struct hoy_create_options {
 	const char *pid_file;
 	/** Socket that receives a pidfd of init, or NULL. */
 	const char *pidfd_socket;
-	/** Descriptors 3 .. 3+N-1 stay open in the container's process. */
+	/** Descriptors 3 .. 3+N-1 stay open in the container's process; they must be open already. */
 	unsigned int preserve_fds;
 	/** How many socket-activation descriptors (LISTEN_FDS) follow 2; they count as preserved. */
 	unsigned int listen_fds;

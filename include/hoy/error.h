@@ -12,7 +12,7 @@
 struct hoy_error {
 	/** errno of the failed call, or 0 where no system call failed. */
 	int code;
-	/** Exit status the program should end with: 1, or 126/127/255 for a process that cannot run. */
+	/** Exit status the program should end with: 1, or 126/127 if the program cannot be run. */
 	int status;
 	/** Position in the configuration file, counted from 1; 0 if unknown. */
 	unsigned int line, column;

@@ -28,6 +28,8 @@ enum message_type {
 	REQUEST_ID_MAPS,
 	/** Please put me into my cgroup now (drivers that adopt). Answer: ANSWER_DONE. */
 	REQUEST_CGROUP,
+	/** My network namespace is there; its devices please. Answer: ANSWER_DONE. */
+	REQUEST_NET_DEVICES,
 	/** The root is complete; please run prestart and createRuntime hooks. Answer: ANSWER_DONE. */
 	REQUEST_RUNTIME_HOOKS,
 	/** The terminal's master, attached. No answer. */

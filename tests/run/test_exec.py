@@ -245,7 +245,7 @@ def test_exec_into_nested_cgroups(bundle, runtime):
 @pytest.mark.hoy
 def test_exec_terminal_detached_needs_a_console_socket(bundle, runtime):
     with runtime.sleeping(bundle):
-        runtime("exec", "-t", "-d", "c1", "true").fails("--console-socket")
+        runtime("exec", "-t", "-d", "c1", "true").fails("--console-socket", status=255)
 
 
 @pytest.mark.hoy

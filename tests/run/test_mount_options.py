@@ -225,10 +225,16 @@ def test_what_no_table_knows_goes_to_the_file_system(bundle, runtime):
 
 
 @req("config.mounts.options.unknown-data", "config.mounts.failure")
-@pytest.mark.parametrize("option", ["nosiud", "size=bogus", "mode=9"])
+@pytest.mark.parametrize("option", ["bogus", "size=bogus", "mode=9"])
 def test_an_option_that_the_file_system_refuses(bundle, runtime, option):
     bundle.mount("/t", "tmpfs", "tmpfs", ["size=64k", option])
     runtime.refuses(bundle, "mounts[3]", "/t", option.split("=")[0])
+
+
+@pytest.mark.hoy
+def test_a_misspelt_option_is_refused_by_name(bundle, runtime):
+    bundle.mount("/t", "tmpfs", "tmpfs", ["size=64k", "nosiud"])
+    runtime.refuses(bundle, "mounts[3].options[1]", "nosiud", "did you mean nosuid")
 
 
 @pytest.mark.hoy
@@ -324,7 +330,7 @@ def test_words_of_the_table_never_reach_the_file_system(bundle, runtime):
 def test_locked_flags_of_the_source_stay(bundle, runtime, tree):
     """In a user namespace the flags of a mount from outside cannot be cleared, nor can they get lost."""
     tree.flags("ro,nosuid,nodev,noexec")
-    bundle.user_namespace().bind(tree.path, "/t", "rbind", "ro").bind(tree.path, "/u", "bind")
+    bundle.user_namespace().bind(tree.path, "/t", "rbind", "ro").bind(tree.path, "/u", "rbind")
     bundle.capabilities("CAP_SYS_ADMIN")
     seen = runtime.probe(bundle)
     for point in ("/t", "/t/sub", "/u"):

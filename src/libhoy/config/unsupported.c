@@ -31,7 +31,6 @@ static bool asks_by_content(const struct json_node *node)
 
 static const struct unsupported table[] = {
 	{ "linux.intelRdt", asks_by_presence },
-	{ "linux.netDevices", asks_by_content },
 };
 
 static const struct json_node *member(const struct json_node *object, const char *name, size_t len)

@@ -15,6 +15,7 @@
 #include "sys/cleanup.h"
 #include "sys/compat.h"
 #include "sys/error.h"
+#include "sys/fd.h"
 #include "sys/file.h"
 #include "sys/message.h"
 #include "sys/process.h"
@@ -31,7 +32,7 @@ static _Noreturn void bootstrap_die(const struct launch_fds *fds, const struct h
 }
 
 /*
- * Joins everything but user and cgroup namespaces. What the caller's own user namespace owns can
+ * Joins everything but the user namespace. What the caller's own user namespace owns can
  * be joined now, what belongs to the user namespace that is joined next answers EPERM now.
  */
 static int join_others(const struct launch_fds *fds, bool *joined, bool may_retry,
@@ -39,11 +40,10 @@ static int join_others(const struct launch_fds *fds, bool *joined, bool may_retr
 {
 	for (size_t i = 0; i < fds->joins_len; i++) {
 		const struct launch_join *join = &fds->joins[i];
-		const uint64_t types = join->types & ~(uint64_t)CLONE_NEWCGROUP;
 
-		if (joined[i] || !types || (types & CLONE_NEWUSER))
+		if (joined[i] || (join->types & CLONE_NEWUSER))
 			continue;
-		if (setns(join->fd, (int)types) == 0)
+		if (setns(join->fd, (int)join->types) == 0)
 			joined[i] = true;
 		else if (errno != EPERM || !may_retry)
 			return fail_at(err, join->at, errno, "join the namespace");
@@ -59,7 +59,7 @@ static int join_user(const struct launch_fds *fds, bool *ret_joined, struct hoy_
 		if (!(join->types & CLONE_NEWUSER))
 			continue;
 		/* With a pidfd this takes all its namespaces at once, owner first. */
-		if (setns(join->fd, (int)(join->types & ~(uint64_t)CLONE_NEWCGROUP)) < 0)
+		if (setns(join->fd, (int)join->types) < 0)
 			return fail_at(err, join->at, errno, "join the user namespace");
 		*ret_joined = true;
 	}
@@ -105,17 +105,64 @@ static int make_time_namespace(const struct plan *plan, const struct launch_fds 
 	return 0;
 }
 
+/*
+ * Init may be born into a pid namespace with hostile processes, one of which may be allowed to look
+ * at it (CAP_SYS_PTRACE) before it can close anything: so nothing that leads to the host is open in
+ * bootstrap when it clones. For that reason its cgroup is entered here, and not by the clone.
+ * (CVE-2016-9962, CVE-2024-21626)
+ */
+static int close_host(const struct plan *plan, struct launch_fds *fds, struct hoy_error *err)
+{
+	const bool in_user_namespace =
+		(plan->namespaces.create | plan->namespaces.joined) & CLONE_NEWUSER;
+	/* The host's /proc only where the kernel refuses one of our own (trap 4). */
+	const int keep[] = { fds->socket, fds->go, fds->result, fds->listener, fds->exec_root,
+			     in_user_namespace ? fds->procfs : -1 };
+	int r;
+
+	r = fd_close_but(3 + plan->process.preserve_fds, keep, ARRAY_LEN(keep));
+	if (r < 0)
+		return fail(err, r, "close the host's descriptors");
+	if (!in_user_namespace)
+		fds->procfs = -1;
+	fds->cgroup = -1;
+	fds->joins_len = 0;
+	fds->idmaps = NULL; /* staging has used them */
+	return 0;
+}
+
+/* Before the cgroup namespace is joined, which would hide it (trap 12). */
+static int enter_cgroup(struct launch_fds *fds, struct hoy_error *err)
+{
+	int r;
+
+	if (fds->cgroup < 0)
+		return 0;
+	r = file_write_text(fds->cgroup, "cgroup.procs", "0");
+	if (r < 0)
+		return fail(err, r, "enter the container's cgroup");
+	fds->in_cgroup = true;
+	return 0;
+}
+
 static int clone_init(const struct plan *plan, struct launch_fds *fds, struct hoy_error *err)
 {
 	uint64_t flags = plan->namespaces.create | CLONE_PARENT;
 	autoclose int pidfd = -1;
 	pid_t pid;
 
+	if (close_host(plan, fds, err) < 0)
+		return -1;
+
 	if (plan->namespaces.time_offsets)
 		flags &= ~(uint64_t)CLONE_NEWTIME; /* children enter it by themselves */
-	pid = process_clone(flags, fds->cgroup, 0, &pidfd);
-	if (pid < 0)
-		return fail(err, pid, "clone init");
+	pid = process_clone(flags, -1, 0, &pidfd);
+	if (pid < 0) {
+		fail(err, pid, "clone init");
+		return pid == -EAGAIN ? fail_hint(err, "pids.max of the cgroup or one above is "
+						       "reached")
+				      : -1;
+	}
 	if (pid == 0)
 		init_main(plan, fds);
 	return init_note(fds, NOTE_CLONED, pid, pidfd, err);
@@ -131,7 +178,7 @@ _Noreturn void bootstrap_main(const struct plan *plan, struct launch_fds *fds)
 		(void)close(fds->lock);
 	fds->lock = -1;
 	if (init_lifeline(fds, &err) < 0 || make_time_namespace(plan, fds, &err) < 0 ||
-	    stage_sources(plan, fds, &err) < 0 || join_all(fds, &err) < 0 || clone_init(plan, fds, &err) < 0)
+	    stage_sources(plan, fds, &err) < 0 || enter_cgroup(fds, &err) < 0 || join_all(fds, &err) < 0 || clone_init(plan, fds, &err) < 0)
 		bootstrap_die(fds, &err);
 	_exit(0);
 }

@@ -71,9 +71,12 @@ static int drop_bounding(uint64_t keep, struct hoy_error *err)
 	return 0;
 }
 
-static int change_ids(const struct plan_process *process, struct hoy_error *err)
+static int change_ids(const struct init *init, struct hoy_error *err)
 {
-	if (!process->keep_groups &&
+	const struct plan_process *process = &init->plan->process;
+
+	/* init->groups_denied: there the caller's groups cannot be dropped, nor can others be had. */
+	if (!process->keep_groups && !(init->groups_denied && process->groups_len == 0) &&
 	    raw_setgroups(process->groups_len, process->groups) < 0)
 		return fail_at(err, "process.user.additionalGids", errno,
 			       "set the supplementary groups");
@@ -97,7 +100,7 @@ int step_identity(struct init *init, struct hoy_error *err)
 		return -1;
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return fail(err, errno, "keep capabilities over the change of user");
-	if (change_ids(process, err) < 0)
+	if (change_ids(init, err) < 0)
 		return -1;
 	/* setresuid has emptied the effective set; loading the filter needs it (trap 8). */
 	if (get_capabilities(&sets) < 0)
@@ -124,13 +127,8 @@ int step_cwd(struct init *init, struct hoy_error *err)
 
 	if (!init->plan->process.present)
 		return 0;
-	if (chdir(cwd) < 0) {
-		int code = errno;
-
-		fail_at(err, "process.cwd", code, "enter %s", cwd);
-		err->status = code == ENOENT ? 127 : 126;
-		return -1;
-	}
+	if (chdir(cwd) < 0)
+		return fail_program(err, "process.cwd", errno, "enter", cwd);
 	/* The raw call: the C library would hide what we look for. */
 	if (raw_getcwd(here, sizeof(here)) < 0)
 		return fail_at(err, "process.cwd", errno, "ask where %s is", cwd);
@@ -190,7 +188,7 @@ int step_self_check(struct init *init, struct hoy_error *err)
 			return fail_at(err, "process.capabilities.bounding", 0,
 				       "capability %d is still there", capability);
 	}
-	if (!process->keep_groups &&
+	if (!process->keep_groups && !init->groups_denied &&
 	    syscall(SYS_getgroups, 0, NULL) != (long)process->groups_len)
 		return fail_at(err, "process.user.additionalGids", 0,
 			       "the supplementary groups did not change as asked");
@@ -282,7 +280,5 @@ int step_execute(struct init *init, struct hoy_error *err)
 	if (seccomp->flags & SECCOMP_FILTER_FLAG_NEW_LISTENER && seccomp->len)
 		listener_hand_over(listener);
 	(void)execve(init->executable, process->args, process->env);
-	fail_at(err, "process.args[0]", errno, "execute '%s'", init->executable);
-	err->status = err->code == ENOENT ? 127 : 126;
-	return -1;
+	return fail_program(err, "process.args[0]", errno, "execute", init->executable);
 }

@@ -24,6 +24,8 @@
 
 /* How much of what a failed hook printed is repeated in the error. */
 #define OUTPUT_TAIL 400
+/* How a child says that its hook was never executed. */
+#define CANNOT_EXECUTE "cannot be executed: "
 
 int step_runtime_hooks(struct init *init, struct hoy_error *err)
 {
@@ -56,13 +58,18 @@ static int make_stdin(const struct plan_hooks *hooks, struct hoy_error *err)
 static _Noreturn void run_child(const struct plan_hook *hook, int input, int output)
 {
 	char *no_environment[] = { NULL };
+	const char *words;
 
 	if (setsid() < 0 || dup3(input, 0, 0) < 0 || dup3(output, 1, 0) < 0 ||
 	    dup3(output, 2, 0) < 0 || close_range(3, ~0U, 0) < 0)
 		_exit(125);
 	(void)umask(022);
 	(void)execve(hook->path, hook->args, hook->env ? hook->env : no_environment);
-	_exit(errno == ENOENT ? 127 : 126);
+	words = error_words(errno);
+	if (write(2, CANNOT_EXECUTE, strlen(CANNOT_EXECUTE)) < 0 ||
+	    write(2, words, strlen(words)) < 0)
+		_exit(126);
+	_exit(127);
 }
 
 /* The last words of the hook, as one line. */
@@ -82,6 +89,11 @@ static int fail_hook(const struct plan_hook *hook, int status, int output, struc
 	char tail[OUTPUT_TAIL];
 
 	read_tail(output, tail, sizeof(tail));
+	if (status == 127 && strncmp(tail, CANNOT_EXECUTE, strlen(CANNOT_EXECUTE)) == 0)
+		return fail_at(err, hook->at, 0, "hook %s %s", hook->path, tail);
+	if (status > 128)
+		return fail_at(err, hook->at, 0, "hook %s was killed by signal %d%s%s", hook->path,
+			       status - 128, tail[0] ? ": " : "", tail);
 	return fail_at(err, hook->at, 0, "hook %s ended with status %d%s%s", hook->path, status,
 		       tail[0] ? ": " : "", tail);
 }

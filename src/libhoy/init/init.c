@@ -35,6 +35,7 @@ static const struct step create_steps[] = {
 	{ "become root", step_become_root },
 	{ "keyring", step_keyring },
 	{ "network", step_network },
+	{ "network devices", step_net_devices },
 	{ "hostname", step_hostname },
 	{ "scheduling", step_scheduling },
 	{ "mounts", step_mounts },
@@ -42,7 +43,6 @@ static const struct step create_steps[] = {
 	{ "device links", step_links },
 	{ "terminal", step_terminal },
 	{ "console", step_console },
-	{ "working directory", step_make_cwd },
 	/* Both kinds of hooks expect the finished root below root.path, not yet pivoted. */
 	{ "runtime hooks", step_runtime_hooks },
 	{ "createContainer hooks", step_create_container_hooks },
@@ -51,6 +51,8 @@ static const struct step create_steps[] = {
 	{ "readonly paths", step_readonly_paths },
 	{ "pivot", step_pivot },
 	{ "root attributes", step_root_attributes },
+	/* Now that read-only is read-only: a directory is made only where one may be made. */
+	{ "working directory", step_make_cwd },
 	{ "sysctl", step_sysctl },
 	{ "labels", step_open_labels },
 	{ "standard streams", step_stdio },

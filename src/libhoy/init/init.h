@@ -17,6 +17,10 @@
 #include "plan/plan.h"
 #include "protocol.h"
 
+/** Exit statuses for a program that is not there, or cannot be executed (sh(1)). */
+#define STATUS_NOT_FOUND      127
+#define STATUS_NOT_EXECUTABLE 126
+
 /** A namespace to be joined: one namespace by its file, or several of a process by its pidfd. */
 struct launch_join {
 	int fd;
@@ -34,8 +38,10 @@ struct launch_fds {
 	int lock;
 	/** The start gate; both -1 for `exec`. */
 	int go, result;
-	/** For CLONE_INTO_CGROUP, by whoever clones init. */
+	/** The container's cgroup, entered by the clone or by bootstrap. */
 	int cgroup;
+	/** Bootstrap has entered it. */
+	bool in_cgroup;
 	/** The caller's /proc, verified: used where the kernel refuses a private one. */
 	int procfs;
 	/** `exec` without a mount namespace of the container: its root directory. */
@@ -72,6 +78,8 @@ struct init {
 	/** The devpts that was mounted, and the terminal opened in it. */
 	int devpts;
 	int terminal;
+	/** The user namespace that was joined has given up setgroups(2). */
+	bool groups_denied;
 	/** Open attr/exec files that take the labels. */
 	int apparmor, selinux;
 	/** An attached empty read-only tmpfs and an attached /dev/null, to be cloned for masks. */
@@ -124,6 +132,7 @@ int step_id_maps(struct init *init, struct hoy_error *err);
 int step_cgroup(struct init *init, struct hoy_error *err);
 int step_become_root(struct init *init, struct hoy_error *err);
 int step_network(struct init *init, struct hoy_error *err);
+int step_net_devices(struct init *init, struct hoy_error *err);
 int step_hostname(struct init *init, struct hoy_error *err);
 int step_keyring(struct init *init, struct hoy_error *err);
 
@@ -175,6 +184,13 @@ int step_home(struct init *init, struct hoy_error *err);
 int step_rlimits(struct init *init, struct hoy_error *err);
 int step_executable(struct init *init, struct hoy_error *err);
 int step_descriptors(struct init *init, struct hoy_error *err);
+
+/**
+ * Fails for a program that cannot be run, with the status that shells and engines know: 127 if
+ * there is none, 126 if it cannot be executed. @returns -1
+ */
+int fail_program(struct hoy_error *err, const char *at, int code, const char *verb,
+		 const char *object);
 
 /* confine.c */
 int step_identity(struct init *init, struct hoy_error *err);

@@ -7,6 +7,7 @@
 #include "init/init.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/keyctl.h>
 #include <net/if.h>
@@ -20,20 +21,15 @@
 #include "sys/error.h"
 
 /*
- * Joins namespaces, all of them, or after a bootstrap only the cgroup namespace: that one hides
- * the cgroup that CLONE_INTO_CGROUP names, so it is joined after the clone (trap 12).
+ * What init can join itself; a bootstrap has done it all.
  * Before: anything that belongs to one of them. Spec: config-linux.md#namespaces.
  */
 int step_join(struct init *init, struct hoy_error *err)
 {
-	const uint64_t mine = init->plan->namespaces.bootstrap ? CLONE_NEWCGROUP : ~0ULL;
-
 	for (size_t i = 0; i < init->fds->joins_len; i++) {
 		const struct launch_join *join = &init->fds->joins[i];
 
-		if (!(join->types & mine))
-			continue;
-		if (setns(join->fd, (int)(join->types & mine)) < 0)
+		if (setns(join->fd, (int)join->types) < 0)
 			return fail_at(err, join->at, errno, "join the namespace");
 	}
 	return 0;
@@ -55,13 +51,23 @@ int step_id_maps(struct init *init, struct hoy_error *err)
 /* Drivers that adopt a running process have no cgroup to clone into: ask, then shut the view. */
 int step_cgroup(struct init *init, struct hoy_error *err)
 {
-	if (init->fds->cgroup >= 0 || !init->plan->cgroup.path)
+	if (init->fds->cgroup >= 0 || init->fds->in_cgroup || !init->plan->cgroup.path)
 		return 0;
 	if (init_request(init, REQUEST_CGROUP, err) < 0)
 		return -1;
 	if (init->plan->cgroup.unshare_late && unshare(CLONE_NEWCGROUP) < 0)
 		return fail(err, errno, "make the cgroup namespace");
 	return 0;
+}
+
+/* Whether whoever made this user namespace has given up setgroups(2) for it. */
+static bool groups_are_denied(struct init *init)
+{
+	struct hoy_error unused;
+	autoclose int fd = procfs_open_self(init, "setgroups", O_RDONLY, &unused);
+	char word[8] = "";
+
+	return fd >= 0 && read(fd, word, sizeof(word) - 1) >= 4 && strncmp(word, "deny", 4) == 0;
 }
 
 /* After: bind sources are cloned (the new ids may not reach them). Before: mounts, files. */
@@ -72,8 +78,11 @@ int step_become_root(struct init *init, struct hoy_error *err)
 	if (!namespaces->become_root)
 		return 0;
 	if (!namespaces->deny_setgroups && !init->plan->process.keep_groups &&
-	    raw_setgroups(0, NULL) < 0)
-		return fail(err, errno, "drop the caller's groups in the user namespace");
+	    raw_setgroups(0, NULL) < 0) {
+		init->groups_denied = groups_are_denied(init);
+		if (!init->groups_denied)
+			return fail(err, EPERM, "drop the caller's groups in the user namespace");
+	}
 	if (raw_setresgid(0, 0, 0) < 0)
 		return fail_at(err, "linux.gidMappings", errno,
 			       "become group 0 of the user namespace: is id 0 mapped?");
@@ -102,6 +111,12 @@ int step_network(struct init *init, struct hoy_error *err)
 	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
 		return fail(err, errno, "bring up lo");
 	return 0;
+}
+
+/* After: the network namespace. Before: hooks, which may look for them. */
+int step_net_devices(struct init *init, struct hoy_error *err)
+{
+	return init->plan->net_devices_len ? init_request(init, REQUEST_NET_DEVICES, err) : 0;
 }
 
 /* Spec: config.md#hostname, #domainname. The plan has made sure that the uts namespace is ours. */

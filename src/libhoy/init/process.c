@@ -100,7 +100,7 @@ int step_scheduling(struct init *init, struct hoy_error *err)
 	return 0;
 }
 
-/* A missing working directory is made, as engines rely on. Before: the root is read-only. */
+/* A missing working directory is made, as engines rely on. After: read-only, so never in there. */
 int step_make_cwd(struct init *init, struct hoy_error *err)
 {
 	autoclose int fd = -1;
@@ -217,22 +217,14 @@ int step_descriptors(struct init *init, struct hoy_error *err)
 	const int needed[] = { init->fds->socket, init->fds->go,     init->fds->result,
 			       init->apparmor,	  init->selinux,     init->fds->listener };
 	unsigned int from = 3 + init->plan->process.preserve_fds;
+	int r;
 
 	for (unsigned int fd = 3; fd < from; fd++)
 		if (fcntl((int)fd, F_SETFD, 0) < 0)
 			return fail(err, errno, "preserve descriptor %u", fd);
-	for (;;) {
-		unsigned int next = ~0U;
-
-		for (size_t i = 0; i < ARRAY_LEN(needed); i++)
-			if (needed[i] >= (int)from && (unsigned int)needed[i] < next)
-				next = (unsigned int)needed[i];
-		if (next > from && close_range(from, next == ~0U ? ~0U : next - 1, 0) < 0)
-			return fail(err, errno, "close descriptors");
-		if (next == ~0U)
-			break;
-		from = next + 1;
-	}
+	r = fd_close_but(from, needed, ARRAY_LEN(needed));
+	if (r < 0)
+		return fail(err, r, "close descriptors");
 	init->root = -1;
 	init->procfs = -1;
 	return 0;
@@ -250,7 +242,7 @@ int step_rlimits(struct init *init, struct hoy_error *err)
 		struct rlimit64 value = { limit->soft, limit->hard };
 
 		if (syscall(SYS_prlimit64, 0, limit->type, &value, NULL) < 0)
-			return fail_at(err, limit->at, errno, "set the limit to %llu:%llu",
+			return fail_at(err, limit->at, errno, "set %s to %llu:%llu", limit->name,
 				       (unsigned long long)limit->soft,
 				       (unsigned long long)limit->hard);
 	}
@@ -258,6 +250,15 @@ int step_rlimits(struct init *init, struct hoy_error *err)
 }
 
 /* ---- the program ---- */
+
+int fail_program(struct hoy_error *err, const char *at, int code, const char *verb,
+		 const char *object)
+{
+	fail_at(err, at, code, "%s '%s'", verb, object);
+	err->status = err->code == ENOENT || err->code == ENOTDIR ? STATUS_NOT_FOUND :
+								    STATUS_NOT_EXECUTABLE;
+	return -1;
+}
 
 /* @returns 0 if the file can be executed by this process, or -errno */
 static int check_executable(const char *path)
@@ -318,11 +319,10 @@ int step_executable(struct init *init, struct hoy_error *err)
 	}
 	if (r == 0)
 		return 0;
-	if (r == -ENOENT && !strchr(name, '/'))
-		fail_at(err, "process.args[0]", 0, "'%s': executable file not found in $PATH",
-			name);
-	else
-		fail_at(err, "process.args[0]", r, "execute '%s'", name);
-	err->status = r == -ENOENT || r == -ENOTDIR ? 127 : 126;
+	if (r != -ENOENT || strchr(name, '/'))
+		return fail_program(err, "process.args[0]", r, "execute", name);
+	/* These words and the status are what engines look for. */
+	fail_at(err, "process.args[0]", 0, "'%s': executable file not found in $PATH", name);
+	err->status = STATUS_NOT_FOUND;
 	return -1;
 }

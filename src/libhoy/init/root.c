@@ -45,13 +45,13 @@ static int open_root(struct init *init, struct hoy_error *err)
 }
 
 /*
- * A recursive clone of root.path, private, attached over root.path: a mount of its own, which the
+ * A recursive clone of root.path, not shared, attached over root.path: a mount of its own, which the
  * pivot needs, and whose mount points hooks find at the path they know. Spec: config.md#root.
  */
 int step_root(struct init *init, struct hoy_error *err)
 {
 	const struct plan_root *root = &init->plan->root;
-	struct mount_attr attr = { .propagation = MS_PRIVATE };
+	struct mount_attr attr = { .propagation = root->tree_propagation };
 	autoclose int directory = -1, tree = -1;
 
 	directory = open_root(init, err);
@@ -66,7 +66,7 @@ int step_root(struct init *init, struct hoy_error *err)
 	if (tree < 0)
 		return fail_at(err, root->at, errno, "clone the mount of %s", root->path);
 	if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
-		return fail_at(err, root->at, errno, "make the root private");
+		return fail_at(err, root->at, errno, "set the root's propagation");
 	if (move_mount(tree, "", directory, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
 	    0)
 		return fail_at(err, root->at, errno, "attach the root at %s", root->path);

@@ -93,6 +93,9 @@ bool plan_maps_gid(const struct plan_builder *builder, uint32_t gid);
 int plan_copy_maps(struct plan_builder *builder, const config_id_mappings *from,
 		   struct plan_id_map **ret_maps, size_t *ret_len);
 
+/* netdevices.c */
+int plan_net_devices(struct plan_builder *builder);
+
 /* root.c */
 int plan_root(struct plan_builder *builder);
 int plan_paths(struct plan_builder *builder);
@@ -134,6 +137,8 @@ int plan_affinity(struct plan_builder *builder, const struct config_process *pro
 
 /* hooks.c */
 int plan_hooks(struct plan_builder *builder);
+/** For `exec`: the state that the seccomp agent is told, without any hook. */
+int plan_agent_state(struct plan_builder *builder);
 
 /* cgroup.c, resources.c */
 int plan_cgroup(struct plan_builder *builder);

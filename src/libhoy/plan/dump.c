@@ -144,6 +144,19 @@ static void dump_namespaces(struct dump *dump, const struct plan *plan)
 	dump_end_list(dump);
 }
 
+static void dump_net_devices(struct dump *dump, const struct plan *plan)
+{
+	dump_begin_list(dump, "netDevices");
+	for (size_t i = 0; i < plan->net_devices_len; i++) {
+		dump_begin(dump, "netDevice", NULL);
+		dump_put_string(dump, "device", plan->net_devices[i].device);
+		dump_put_string(dump, "name", plan->net_devices[i].name);
+		dump_put_string(dump, "at", plan->net_devices[i].at);
+		dump_end(dump);
+	}
+	dump_end_list(dump);
+}
+
 /* ---- root and mounts ---- */
 
 static void dump_root(struct dump *dump, const struct plan *plan)
@@ -577,6 +590,7 @@ static void dump_plan(struct dump *dump, const struct plan *plan)
 	dump_put_string(dump, "ociVersion", plan->oci_version);
 	dump_end(dump);
 	dump_namespaces(dump, plan);
+	dump_net_devices(dump, plan);
 	dump_cgroup(dump, &plan->cgroup);
 	dump_root(dump, plan);
 	dump_files(dump, plan);

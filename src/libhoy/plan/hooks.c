@@ -98,11 +98,21 @@ static int plan_state(struct plan_builder *builder, enum hoy_status status,
 	return 0;
 }
 
+static bool wants_agent(const struct plan_builder *builder)
+{
+	return builder->filter && builder->filter->len && builder->filter->listener_path;
+}
+
 static int plan_kind(struct plan_builder *builder, const struct kind *kind)
 {
-	const config_hook_list *list = list_of(builder->config->hooks, kind->kind);
+	static const struct config_hooks none = { 0 };
+	const struct config_hooks *from = builder->config->hooks ? builder->config->hooks : &none;
+	const config_hook_list *list = list_of(from, kind->kind);
 	struct plan_hooks *hooks = &builder->plan->hooks[kind->kind];
 
+	/* The seccomp agent is told the state that startContainer hooks would be told. */
+	if (!list->len && kind->kind == PLAN_START_CONTAINER && wants_agent(builder))
+		return plan_state(builder, kind->status, hooks);
 	if (!list->len)
 		return 0;
 	hooks->items = arena_array(builder->arena, struct plan_hook, list->len);
@@ -117,10 +127,16 @@ static int plan_kind(struct plan_builder *builder, const struct kind *kind)
 	return plan_state(builder, kind->status, hooks);
 }
 
+int plan_agent_state(struct plan_builder *builder)
+{
+	return wants_agent(builder) ?
+		       plan_state(builder, HOY_RUNNING,
+				  &builder->plan->hooks[PLAN_START_CONTAINER]) :
+		       0;
+}
+
 int plan_hooks(struct plan_builder *builder)
 {
-	if (!builder->config->hooks)
-		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		if (plan_kind(builder, &kinds[i]) < 0)
 			return -1;

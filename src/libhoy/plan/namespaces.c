@@ -85,12 +85,16 @@ int plan_namespaces(struct plan_builder *builder)
 	return 0;
 }
 
-/* After the mounts: only the owner of a file system may map its ids, which init is not here. */
+/*
+ * After the mounts: only the owner of a file system may map its ids, which init in a user namespace
+ * is not; and past a bootstrap it has no descriptor left to map them by.
+ */
 int plan_staging(struct plan_builder *builder)
 {
 	struct plan *plan = builder->plan;
 
-	if (!((plan->namespaces.create | plan->namespaces.joined) & CLONE_NEWUSER))
+	if (!((plan->namespaces.create | plan->namespaces.joined) & CLONE_NEWUSER) &&
+	    !plan->namespaces.bootstrap)
 		return 0;
 	for (size_t i = 0; i < plan->mounts_len; i++)
 		if (plan->mounts[i].kind == PLAN_MOUNT_BIND && plan->mounts[i].uid_maps_len)

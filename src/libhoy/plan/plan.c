@@ -154,7 +154,7 @@ int plan_build(struct arena *arena, const struct plan_input *input, struct plan 
 {
 	/** A concern may read what those above it have put into the plan. */
 	static int (*const concerns[])(struct plan_builder *) = {
-		plan_annotations, plan_namespaces,  plan_id_maps, plan_root,
+		plan_annotations, plan_namespaces,  plan_id_maps, plan_net_devices, plan_root,
 		plan_cgroup,	  plan_mounts,	    plan_staging, plan_cgroup_owner,
 		plan_devices,	  plan_mount_order, plan_paths,	  plan_sysctl,
 		plan_own_process, plan_hooks,
@@ -194,7 +194,8 @@ int plan_build_exec(struct arena *arena, const struct plan_input *input,
 
 	if (start_plan(&builder) < 0 || plan_namespaces(&builder) < 0 ||
 	    plan_id_maps(&builder) < 0 || plan_process(&builder, process) < 0 ||
-	    plan_affinity(&builder, process) < 0)
+	    plan_affinity(&builder, process) < 0 || plan_annotations(&builder) < 0 ||
+	    plan_agent_state(&builder) < 0)
 		return -1;
 	builder.plan->namespaces = (struct plan_namespaces){ 0 };
 	if (arena->failed)

@@ -67,6 +67,12 @@ struct plan_namespaces {
 	const char *hostname, *domainname;
 };
 
+struct plan_net_device {
+	const char *at;
+	/** Name in the runtime's network namespace, and in the container's ("eth%d": a free one). */
+	const char *device, *name;
+};
+
 /* ---- mounts ---- */
 
 enum plan_mount_kind {
@@ -195,6 +201,8 @@ struct plan_root {
 	bool host_mounts;
 	/** --no-pivot: move the root over "/" and chroot. */
 	bool no_pivot;
+	/** Propagation of the root's own mounts: MS_PRIVATE, MS_SLAVE where that is asked for. */
+	uint64_t tree_propagation;
 	/** Propagation of the whole inherited tree, MS_SLAVE or MS_PRIVATE, with MS_REC implied. */
 	uint64_t old_propagation;
 	/** Propagation of the new root mount after the pivot; 0 = leave. */
@@ -205,6 +213,8 @@ struct plan_root {
 
 struct plan_rlimit {
 	const char *at;
+	/** "RLIMIT_NOFILE" */
+	const char *name;
 	int type;
 	uint64_t soft, hard;
 };
@@ -381,6 +391,8 @@ struct plan {
 	/** Absolute bundle directory. */
 	const char *bundle;
 	struct plan_namespaces namespaces;
+	struct plan_net_device *net_devices;
+	size_t net_devices_len;
 	struct plan_root root;
 	struct plan_mount *mounts;
 	size_t mounts_len;

@@ -10,6 +10,7 @@
 
 #include "base/string.h"
 #include "plan/build.h"
+#include "spec/rlimit.h"
 #include "sys/compat.h"
 #include "sys/error.h"
 
@@ -181,6 +182,7 @@ static int plan_rlimits(struct plan_builder *builder, const struct config_proces
 			return -1;
 		rlimit->at = plan_at_item(builder, "process.rlimits", i);
 		rlimit->type = from->rlimits.items[i].type;
+		rlimit->name = word_name(&rlimit_types, (uint64_t)rlimit->type);
 		rlimit->soft = from->rlimits.items[i].soft;
 		rlimit->hard = from->rlimits.items[i].hard;
 	}

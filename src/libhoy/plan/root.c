@@ -13,6 +13,7 @@
 static void choose_propagation(struct plan_root *root, uint64_t wanted)
 {
 	root->old_propagation = wanted == MS_PRIVATE ? MS_PRIVATE : MS_SLAVE;
+	root->tree_propagation = wanted == MS_SLAVE ? MS_SLAVE : MS_PRIVATE;
 	if (wanted == MS_SHARED || wanted == MS_UNBINDABLE)
 		root->propagation = wanted;
 }

@@ -21,6 +21,7 @@
 #include "runtime/handover.h"
 #include "runtime/input.h"
 #include "runtime/launch.h"
+#include "runtime/leftovers.h"
 #include "sys/cleanup.h"
 #include "sys/error.h"
 #include "sys/file.h"
@@ -41,6 +42,7 @@ struct creation {
 	struct launch launch;
 	/** Connected before anything is made: a dead socket fails early. */
 	struct handover handover;
+	struct leftovers leftovers;
 	/** The directory has its name: destroy_container() is due on failure. */
 	bool published;
 };
@@ -171,16 +173,6 @@ static int check_root(struct creation *creation, struct hoy_error *err)
 	return 0;
 }
 
-static int check_preserved(const struct creation *creation, struct hoy_error *err)
-{
-	unsigned int end = 3 + creation->input.plan->process.preserve_fds;
-
-	for (unsigned int fd = 3; fd < end; fd++)
-		if (fcntl((int)fd, F_GETFD) < 0)
-			return fail(err, errno, "--preserve-fds: descriptor %u is not open", fd);
-	return 0;
-}
-
 static int make_cgroup(struct creation *creation, struct hoy_error *err)
 {
 	const struct plan_cgroup *plan = &creation->input.plan->cgroup;
@@ -188,8 +180,11 @@ static int make_cgroup(struct creation *creation, struct hoy_error *err)
 
 	if (!driver)
 		return 0;
-	if (driver->prepare(plan, &creation->cgroup, err) < 0)
+	if (driver->prepare(plan, &creation->cgroup, err) < 0) {
+		/* It has left nothing: what stands at that place is a stranger's. */
+		creation->record.cgroup = "";
 		return -1;
+	}
 	creation->launch.cgroup = &creation->cgroup;
 	creation->launch.fds.cgroup = creation->cgroup.fd;
 	if (creation->cgroup.fd < 0 && !driver->adopt) {
@@ -273,6 +268,7 @@ static void hand_out(struct creation *creation)
 {
 	const struct hoy_create_options *options = creation->options;
 
+	netdevice_leave(&creation->launch.net_devices);
 	if (options->ret_terminal)
 		*options->ret_terminal = take_fd(&creation->launch.terminal);
 	if (options->ret_pid)
@@ -293,7 +289,9 @@ static int create(struct creation *creation, struct hoy_error *err)
 		       err) < 0)
 		return -1;
 	creation->launch.plan = creation->input.plan;
-	if (check_root(creation, err) < 0 || check_preserved(creation, err) < 0 ||
+	if (check_root(creation, err) < 0 ||
+	    leftovers_note(&creation->leftovers, creation->input.plan, &creation->input.arena,
+			   err) < 0 ||
 	    handover_open(&creation->handover, creation->input.plan->process.terminal,
 			  options->console_socket, options->pidfd_socket, options->ret_terminal,
 			  err) < 0 ||
@@ -304,14 +302,22 @@ static int create(struct creation *creation, struct hoy_error *err)
 	return handover_pid_file(options->pid_file, creation->launch.pid, err);
 }
 
+/* A failed hook ends the life cycle like any other: with poststop (runtime.md#lifecycle). */
+static bool is_hook_failure(const struct hoy_error *err)
+{
+	return strncmp(err->at, "hooks.", strlen("hooks.")) == 0;
+}
+
 /* Takes back whatever there is; the error that counts stays the first one. */
-static void take_back(struct creation *creation)
+static void take_back(struct creation *creation, const struct hoy_error *err)
 {
 	struct hoy_error second = { 0 };
 
-	if (!creation->launch.hooks_ran)
+	if (!creation->launch.hooks_ran && !is_hook_failure(err))
 		creation->record.poststop.len = 0;
 	launch_done(&creation->launch);
+	if (creation->input.plan)
+		leftovers_remove(&creation->leftovers, creation->input.plan);
 	if (creation->published &&
 	    destroy_container(&creation->dir, &creation->record, &creation->log, &second) < 0)
 		log_event(&creation->log, HOY_LOG_WARNING, "clean up: %s", second.text);
@@ -336,16 +342,13 @@ int hoy_create(const struct hoy_context *context, const char *id,
 	};
 	int r;
 
-	if (!hoy_id_is_valid(id))
-		return fail(err, 0,
-			    "container id '%s': use 1 to 240 of the characters "
-			    "A-Z a-z 0-9 _ + . -, the first neither . nor -",
-			    id);
+	if (state_check_id(id, err) < 0)
+		return -1;
 	r = create(&creation, err);
 	if (r < 0) {
 		if (creation.input.config)
 			config_locate(creation.input.config, err);
-		take_back(&creation);
+		take_back(&creation, err);
 	} else {
 		hand_out(&creation);
 	}

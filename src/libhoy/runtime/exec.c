@@ -20,6 +20,7 @@
 #include "runtime/handover.h"
 #include "runtime/input.h"
 #include "runtime/launch.h"
+#include "spec/capability.h"
 #include "sys/cleanup.h"
 #include "sys/compat.h"
 #include "sys/error.h"
@@ -108,13 +109,19 @@ static int parse_groups(struct arena *arena, char *const *words, struct config_u
 }
 
 /* --cap widens bounding, effective and permitted, never inheritable or ambient (CVE-2022-29162). */
-static int add_capabilities(struct arena *arena, struct config_process *process,
-			    char *const *words, struct hoy_error *err)
+static int add_capabilities(struct execution *execution, struct config_process *process,
+			    struct hoy_error *err)
 {
+	char *const *words = execution->options->capabilities;
+	struct arena *arena = &execution->input.arena;
 	struct config_capabilities *sets;
 
 	if (!words_len(words))
 		return 0;
+	for (size_t i = 0; words[i]; i++)
+		if (capability_find(words[i]) < 0)
+			log_warning(&execution->log, "--cap %s: this capability is not known",
+				    words[i]);
 	sets = arena_new(arena, struct config_capabilities);
 	if (!sets)
 		return fail(err, ENOMEM, "compose the capabilities");
@@ -148,6 +155,8 @@ static int process_of_options(struct execution *execution, struct hoy_error *err
 		process->cwd = options->cwd;
 	if (!process->cwd)
 		process->cwd = "/";
+	if (process->cwd[0] != '/')
+		return fail(err, 0, "--cwd %s: an absolute path is needed", process->cwd);
 	if (options->apparmor)
 		process->apparmor_profile = options->apparmor;
 	if (options->process_label)
@@ -156,7 +165,7 @@ static int process_of_options(struct execution *execution, struct hoy_error *err
 		return -1;
 	execution->process = process;
 	if (parse_groups(arena, options->additional_gids, &process->user, err) < 0 ||
-	    add_capabilities(arena, process, options->capabilities, err) < 0)
+	    add_capabilities(execution, process, err) < 0)
 		return -1;
 	return extend(arena, &process->env, options->env, err);
 }
@@ -358,6 +367,7 @@ static int prepare_launch(struct execution *execution, struct hoy_error *err)
 	struct launch *launch = &execution->launch;
 
 	launch->plan = execution->input.plan;
+	launch->container_pid = execution->container.record->pid;
 	launch->log = &execution->log;
 	launch->on_created = on_created;
 	launch->data = execution;

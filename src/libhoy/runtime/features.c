@@ -116,7 +116,7 @@ static void write_linux(struct json_writer *writer)
 	json_write_object(writer, "mountExtensions");
 	write_enabled(writer, "idmap", true);
 	json_write_end(writer);
-	write_enabled(writer, "netDevices", false);
+	write_enabled(writer, "netDevices", true);
 	json_write_end(writer);
 }
 

@@ -15,6 +15,7 @@
 #include "cgroup/driver.h"
 #include "init/init.h"
 #include "plan/plan.h"
+#include "runtime/netdevice.h"
 
 struct launch {
 	const struct plan *plan;
@@ -27,10 +28,14 @@ struct launch {
 	int procfs;
 	pid_t pid;
 	int pidfd;
+	/** `exec`: the pid of the container's init, for the seccomp agent; 0 = init is what we launch. */
+	pid_t container_pid;
 	/** The terminal's master once init has sent it. */
 	int terminal;
 	/** For cgroup drivers that adopt, and to see whether init was killed for lack of memory. */
 	struct cgroup *cgroup;
+	/** Puts network devices back unless the container comes to be. */
+	struct netdevice_keeper net_devices;
 	/** A createContainer or earlier hook has been run: poststop is due if create fails. */
 	bool hooks_ran;
 	/** Called when init is known (pid, pidfd), before it may pass any barrier. */
@@ -52,7 +57,12 @@ struct launch {
 			      .listener = -1 })
 #define LAUNCH_NONE       \
 	((struct launch){ \
-		.fds = LAUNCH_FDS_NONE, .socket = -1, .procfs = -1, .pidfd = -1, .terminal = -1 })
+		.fds = LAUNCH_FDS_NONE,	  \
+			  .socket = -1,		  \
+			  .procfs = -1,		  \
+			  .pidfd = -1,		  \
+			  .terminal = -1,	  \
+			  .net_devices = NETDEVICE_KEEPER_NONE })
 
 /** Opens what init will need: the socket pair, /proc, namespaces by path, the seccomp agent. */
 int launch_prepare(struct launch *launch, struct arena *arena, struct hoy_error *err);

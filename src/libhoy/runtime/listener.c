@@ -41,6 +41,14 @@ static int compose(struct launch *launch, struct arena *arena, struct hoy_error 
 	text_add(&text, "}");
 	if (text.failed)
 		return fail(err, ENOMEM, "compose the seccomp agent's message");
+	if (launch->container_pid > 0) {
+		char digits[12];
+		size_t len = format_text(digits, sizeof(digits), "%d", (int)launch->container_pid);
+
+		memcpy(text.bytes + fds->listener_pid_offsets[1] + strlen(PID_BLANKS) - len, digits,
+		       len);
+		fds->listener_pid_offsets[1] = fds->listener_pid_offsets[0];
+	}
 	fds->listener_state_len = text.len;
 	fds->listener_state = arena_copy(arena, text.bytes, text.len);
 	return fds->listener_state ? 0 : fail(err, ENOMEM, "compose the agent's message");

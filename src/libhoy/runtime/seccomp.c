@@ -93,7 +93,7 @@ static int add_architectures(struct compilation *compilation, struct hoy_error *
 		if (r == -EEXIST)
 			continue;
 		format_text(at, sizeof(at), "linux.seccomp.architectures[%zu]", i);
-		if (r == -EINVAL)
+		if (r == -EINVAL || r == -EDOM)
 			return fail_at(err, at, 0, "libseccomp does not support it");
 		if (r < 0)
 			return fail_at(err, at, r, "add the architecture to the filter");

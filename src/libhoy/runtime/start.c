@@ -53,15 +53,17 @@ static int receive(const struct gate *gate, struct gate_message *message, struct
 	while (r < 0 && errno == EINTR);
 	if (r <= 0)
 		return fail(err, r < 0 ? errno : ETIMEDOUT, "wait for init");
-	/* What init said before it ended is still in the pipe. */
-	len = read(gate->result, message, sizeof(*message));
+	/* What init said before it ended is still in the pipe. A pipe knows no message borders. */
+	len = read(gate->result, message, GATE_SHORT);
 	if (len < 0 && errno == EAGAIN && !(fds[1].revents & POLLIN))
 		return receive(gate, message, err);
 	if (len == 0 || (len < 0 && errno == EAGAIN))
 		return 0;
-	if (len < (ssize_t)GATE_SHORT)
+	if (len != (ssize_t)GATE_SHORT)
 		return fail(err, len < 0 ? errno : 0, "hear from init");
-	if (message->type == GATE_ERROR && len != (ssize_t)sizeof(*message))
+	if (message->type == GATE_ERROR && read(gate->result, &message->error,
+						sizeof(message->error)) !=
+						   (ssize_t)sizeof(message->error))
 		return fail(err, 0, "init sent a malformed error");
 	return 1;
 }

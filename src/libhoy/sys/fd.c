@@ -22,6 +22,23 @@ int fd_close_from(unsigned int first)
 	return close_range(first, UINT_MAX, 0) < 0 ? -errno : 0;
 }
 
+int fd_close_but(unsigned int first, const int *keep, size_t len)
+{
+	for (;;) {
+		unsigned int next = ~0U;
+
+		for (size_t i = 0; i < len; i++)
+			if (keep[i] >= 0 && (unsigned int)keep[i] >= first &&
+			    (unsigned int)keep[i] < next)
+				next = (unsigned int)keep[i];
+		if (next > first && close_range(first, next == ~0U ? ~0U : next - 1, 0) < 0)
+			return -errno;
+		if (next == ~0U)
+			return 0;
+		first = next + 1;
+	}
+}
+
 int fd_dup(int fd, int minimum)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, minimum);

@@ -4,6 +4,7 @@
 #define HOY_SYS_FD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -12,6 +13,9 @@ int fd_cloexec_from(unsigned int first);
 
 /** Closes every descriptor >= first. Between clone and execve only. */
 int fd_close_from(unsigned int first);
+
+/** As fd_close_from(), but the descriptors of a list (-1 = none) stay open. */
+int fd_close_but(unsigned int first, const int *keep, size_t len);
 
 /** Copies a descriptor with close-on-exec set, to a number >= minimum. */
 int fd_dup(int fd, int minimum);
