@@ -60,5 +60,5 @@ def test_exec_into_a_full_container_says_why(bundle, runtime):
     with runtime.sleeping(bundle) as container:
         container.exec("--", "/bin/true").fails("resource temporarily unavailable", status=255)\
             .fails("hint:", "pids.max", status=255)
-        runtime("update", "--pids-limit", "2", "c1").ok()
+        runtime("update", "--pids-limit", "3", "c1").ok()
         container.exec("--", "/bin/true").ok()
