@@ -29,6 +29,8 @@ static const struct step create_steps[] = {
 	{ "write id maps", step_id_maps },
 	{ "enter the cgroup", step_cgroup },
 	/* Sources are cloned with the caller's ids: the container's may not reach them (trap 1). */
+	/* Bidirectional volumes stay peers of the host's mounts, so they come before the cut. */
+	{ "clone shared sources", step_shared_sources },
 	{ "set propagation", step_propagation },
 	{ "attach the root", step_root },
 	{ "clone bind sources", step_sources },

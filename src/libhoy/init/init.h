@@ -144,6 +144,7 @@ int step_exec_root(struct init *init, struct hoy_error *err);
 int step_root_attributes(struct init *init, struct hoy_error *err);
 
 /* mounts.c */
+int step_shared_sources(struct init *init, struct hoy_error *err);
 int step_sources(struct init *init, struct hoy_error *err);
 int step_mounts(struct init *init, struct hoy_error *err);
 int step_late_readonly(struct init *init, struct hoy_error *err);

@@ -54,7 +54,7 @@ static int clone_source(const struct init *init, size_t index, struct hoy_error 
  * own copy of the host's mounts: that keeps the host's flags locked and the host out of reach
  * (trap 1). Runs in: init. After: step_propagation. Before: step_become_root.
  */
-int step_sources(struct init *init, struct hoy_error *err)
+static int clone_sources(struct init *init, bool shared, struct hoy_error *err)
 {
 	const struct plan *plan = init->plan;
 
@@ -62,7 +62,8 @@ int step_sources(struct init *init, struct hoy_error *err)
 		const struct plan_mount *mount = &plan->mounts[i];
 		int *source;
 
-		if (mount->source_index < 0 || mount->kind != PLAN_MOUNT_BIND)
+		if (mount->source_index < 0 || mount->kind != PLAN_MOUNT_BIND ||
+		    mount->shared_with_host != shared)
 			continue;
 		source = &init->fds->sources[mount->source_index];
 		*source = clone_source(init, i, err);
@@ -72,6 +73,17 @@ int step_sources(struct init *init, struct hoy_error *err)
 			return -1;
 	}
 	return 0;
+}
+
+/* Before: step_propagation, which ends every relation to the host's mounts. */
+int step_shared_sources(struct init *init, struct hoy_error *err)
+{
+	return clone_sources(init, true, err);
+}
+
+int step_sources(struct init *init, struct hoy_error *err)
+{
+	return clone_sources(init, false, err);
 }
 
 /* ---- new file systems ---- */

@@ -207,6 +207,7 @@ static void put_mount_flags(struct dump *dump, const struct plan_mount *mount)
 
 	dump_put_flag(dump, "noSymlinks", mount->no_symlinks);
 	dump_put_flag(dump, "sourceNofollow", mount->source_nofollow);
+	dump_put_flag(dump, "sharedWithHost", mount->shared_with_host);
 	dump_put_flag(dump, "copyUp", mount->copy_up);
 	dump_put_flag(dump, "inheritMode", mount->inherit_mode);
 	dump_put_flag(dump, "readonlyLate", mount->readonly_late);

@@ -159,9 +159,14 @@ static bool may_be_late(const struct plan_mount *mount)
 
 int plan_mount_order(struct plan_builder *builder)
 {
+	const bool shared = builder->platform->rootfs_propagation == MS_SHARED;
+
 	for (size_t i = 0; i < builder->plan->mounts_len; i++) {
 		struct plan_mount *mount = &builder->plan->mounts[i];
 
+		/* How engines ask for bidirectional volumes: both words, so that one is no accident. */
+		mount->shared_with_host = shared && mount->kind == PLAN_MOUNT_BIND &&
+					  mount->attributes.propagation == MS_SHARED;
 		if (may_be_late(mount))
 			mount->readonly_late = mount->copy_up || mount->fill_devices ||
 					       is_filled_later(builder, i);

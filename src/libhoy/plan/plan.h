@@ -132,6 +132,11 @@ struct plan_mount {
 	bool no_symlinks;
 	/** PLAN_MOUNT_BIND: a source that is a symlink is not followed. */
 	bool source_nofollow;
+	/**
+	 * PLAN_MOUNT_BIND: stays a peer of the host's mount, so that what the container mounts in it
+	 * appears on the host: asked for by a shared bind under a shared rootfsPropagation.
+	 */
+	bool shared_with_host;
 	/** Contents of the covered directory are copied into the new tmpfs (tmpcopyup). */
 	bool copy_up;
 	/** tmpfs without mode=: takes the mode of the directory it covers, 1777 if it was made. */
