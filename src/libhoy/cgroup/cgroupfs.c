@@ -209,8 +209,11 @@ static int limit(struct making *making, struct hoy_error *err)
 {
 	const struct plan_cgroup *plan = making->plan;
 
-	if (check_joinable(making, err) < 0 ||
-	    controllers_enable(making->mount, making->path, plan->writes, plan->writes_len, err) <
+	if (check_joinable(making, err) < 0)
+		return -1;
+	if (plan->owner >= 0)
+		controllers_offer(making->mount, making->path);
+	if (controllers_enable(making->mount, making->path, plan->writes, plan->writes_len, err) <
 		    0 ||
 	    cgroup_write_all(making->cgroup.fd, plan->writes, plan->writes_len, false, err) < 0 ||
 	    resources_delegate(making->cgroup.fd, plan, err) < 0)

@@ -247,3 +247,36 @@ int controllers_enable(int mount, const char *path, const struct plan_cgroup_wri
 	}
 	return 0;
 }
+
+/* Enables for the children of one cgroup what it has itself. */
+static void offer_below(int mount, const char *prefix)
+{
+	autoclose int cgroup = tree_open_below(mount, *prefix ? prefix : ".");
+	char available[1024], enabled[1024], change[64];
+
+	if (cgroup < 0 ||
+	    file_read(cgroup, "cgroup.controllers", available, sizeof(available)) < 0 ||
+	    file_read(cgroup, "cgroup.subtree_control", enabled, sizeof(enabled)) < 0)
+		return;
+	for (const char *at = available; *at; at += strcspn(at, " \n")) {
+		size_t len;
+
+		at += strspn(at, " \n");
+		len = strcspn(at, " \n");
+		if (len == 0 || has_word(enabled, at, len))
+			continue;
+		format_text(change, sizeof(change), "+%.*s", (int)len, at);
+		(void)file_write_text(cgroup, "cgroup.subtree_control", change);
+	}
+}
+
+void controllers_offer(int mount, const char *path)
+{
+	char prefix[PATH_MAX] = "";
+
+	offer_below(mount, "");
+	for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+		format_text(prefix, sizeof(prefix), "%.*s", (int)(slash - path), path);
+		offer_below(mount, prefix);
+	}
+}

@@ -19,4 +19,10 @@
 int controllers_enable(int mount, const char *path, const struct plan_cgroup_write *writes,
 		       size_t len, struct hoy_error *err);
 
+/**
+ * Gives the cgroup at `path` every controller that can be had, for whoever manages it from now on.
+ * What cannot be enabled is left out: nobody has asked for one in particular. Silent.
+ */
+void controllers_offer(int mount, const char *path);
+
 #endif
