@@ -146,7 +146,7 @@ static void validate_net_devices(struct problems *problems, const struct config 
 	for (size_t i = 0; i < config->linux->net_devices.len; i++) {
 		const char *device = config->linux->net_devices.items[i].device;
 
-		if (*device == '\0' || strlen(device) > 15 || strchr(device, '/') ||
+		if (*device == '\0' || strlen(device) > 15 || strpbrk(device, "/: \t") ||
 		    string_has_control(device))
 			problem_at(problems, AT_MEMBER("linux.netDevices", device),
 				   "not the name of an interface");

@@ -203,7 +203,7 @@ int netlink_talk(struct netlink *netlink, struct netlink_request *request, netli
 	if (request->header.nlmsg_len > sizeof(*request))
 		return -E2BIG;
 	request->header.nlmsg_seq = ++netlink->sequence;
-	if (!(request->header.nlmsg_flags & NLM_F_DUMP))
+	if ((request->header.nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
 		request->header.nlmsg_flags |= NLM_F_ACK;
 	if (sendto(netlink->fd, request, request->header.nlmsg_len, 0,
 		   (const struct sockaddr *)&kernel, sizeof(kernel)) < 0)
