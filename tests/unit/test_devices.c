@@ -74,6 +74,12 @@ static bool execute(const struct bpf_insn *insns, size_t len,
 		case BPF_ALU | BPF_X | BPF_MOV:
 			*to = registers[insn->src_reg];
 			break;
+		case BPF_ALU | BPF_X | BPF_OR:
+			*to |= registers[insn->src_reg];
+			break;
+		case BPF_ALU | BPF_K | BPF_LSH:
+			*to <<= number;
+			break;
 		case BPF_ALU | BPF_K | BPF_MOV:
 			*to = number;
 			break;
@@ -108,12 +114,13 @@ static bool execute(const struct bpf_insn *insns, size_t len,
 /* Compares every access to a few devices around those that the rules name. */
 static void compare(const struct plan_device_rule *rules, size_t len)
 {
-	static const uint32_t numbers[] = { 0, 1, 2, 3, 5, 136, 0x7fffffff, 0xffffffff };
+	static const uint32_t numbers[] = { 0, 1, 2, 3, 5, 136, 4094, 4095 };
 	struct bpf_insn *insns = calloc(len * DEVICES_RULE_INSNS + DEVICES_FRAME_INSNS,
 					sizeof(*insns));
-	size_t count = devices_compile(rules, len, insns);
+	int compiled = devices_compile(rules, len, insns);
+	size_t count = (size_t)compiled;
 
-	assert_true(count <= len * DEVICES_RULE_INSNS + DEVICES_FRAME_INSNS);
+	assert_true(compiled > 0 && count <= len * DEVICES_RULE_INSNS + DEVICES_FRAME_INSNS);
 	for (size_t i = 0; i < 2 * 8 * ARRAY_LEN(numbers) * ARRAY_LEN(numbers); i++) {
 		struct bpf_cgroup_dev_ctx context = {
 			.access_type = (i & 1 ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR) |
@@ -143,7 +150,7 @@ static void test_last_match_wins(void **state)
 		{ ALLOW('c', 1, -1, READ), ALLOW('c', -1, 3, WRITE), ALLOW('a', 5, 5, MKNOD),
 		  DENY('a', -1, 2, 7) },
 		{ ALLOW('a', -1, -1, 7), DENY('a', -1, -1, READ), ALLOW('a', -1, -1, MKNOD),
-		  ALLOW('c', 0xffffffff, 0x7fffffff, 7) },
+		  ALLOW('c', 4095, 4094, 7) },
 	};
 
 	(void)state;
@@ -152,13 +159,14 @@ static void test_last_match_wins(void **state)
 			compare(rules[i], len);
 }
 
-/* A number of more than 32 bits must not be taken for its low half. */
+/* The kernel's major has 12 bits and its minor 20: a larger number is not taken for its low bits.
+ */
 static void test_numbers_too_large_match_nothing(void **state)
 {
 	static const struct plan_device_rule rules[] = {
-		ALLOW('c', 0x100000001, 3, 7),
-		ALLOW('c', 1, 0x100000003, 7),
-		DENY('c', 0x100000001, -1, 7),
+		ALLOW('c', 0x100000001, 3, 7), ALLOW('c', 1, 0x100000003, 7),
+		ALLOW('c', 4096, 3, 7),	       ALLOW('c', 0, 0x100003, 7),
+		DENY('c', 0x100000001, -1, 7), ALLOW('c', -1, 0x100000, 7),
 	};
 
 	(void)state;
@@ -167,7 +175,7 @@ static void test_numbers_too_large_match_nothing(void **state)
 
 static void test_random_rules(void **state)
 {
-	static const int64_t numbers[] = { -1, -1, 0, 1, 3, 5, 0xffffffff };
+	static const int64_t numbers[] = { -1, -1, 0, 1, 3, 5, 4095 };
 	struct plan_device_rule rules[12];
 
 	(void)state;
@@ -195,11 +203,14 @@ static void test_rules_before_the_last_word_cost_nothing(void **state)
 		DENY('a', -1, -1, 7),
 		ALLOW('c', 1, 3, 7),
 	};
+	static const struct plan_device_rule everything[] = { ALLOW('a', -1, -1, 7) };
 	struct bpf_insn all[64], last[64];
 
 	(void)state;
 	assert_int_equal(devices_compile(rules, 4, all), devices_compile(rules + 3, 1, last));
 	assert_int_equal(devices_compile(rules, 3, all), devices_compile(rules, 0, last));
+	/* The verdict that nothing leads to is not there. */
+	assert_int_equal(devices_compile(everything, 1, all), devices_compile(rules, 0, last) - 2);
 }
 
 /* ---- attached to a cgroup ---- */
@@ -324,6 +335,25 @@ static void test_nothing_attached_where_all_is_allowed(void **state)
 	assert_int_equal(cgroup_remove(&cgroup, clock_ms() + 1000), 0);
 }
 
+static void test_too_many_rules(void **state)
+{
+	enum { RULES = 40000 };
+	struct plan_device_rule *rules = calloc(RULES, sizeof(*rules));
+	struct bpf_insn *insns = calloc(RULES * DEVICES_RULE_INSNS + DEVICES_FRAME_INSNS,
+					sizeof(*insns));
+
+	(void)state;
+	for (int i = 0; i < RULES; i++)
+		rules[i] = (struct plan_device_rule)ALLOW('c', 1, i, 7);
+	assert_true(devices_compile(rules, 30000, insns) > 30000);
+	assert_int_equal(devices_compile(rules, RULES, insns), -E2BIG);
+	for (int i = 0; i < RULES; i++)
+		rules[i].type = 'b';
+	assert_int_equal(devices_compile(rules, RULES, insns), -E2BIG);
+	free(insns);
+	free(rules);
+}
+
 /* As long as the kernel's verifier takes it. */
 static void test_many_rules(void **state)
 {
@@ -393,6 +423,7 @@ int main(void)
 		UNIT_TEST(test_numbers_too_large_match_nothing),
 		UNIT_TEST(test_random_rules),
 		UNIT_TEST(test_rules_before_the_last_word_cost_nothing),
+		UNIT_TEST(test_too_many_rules),
 		UNIT_TEST(test_attached_by_the_driver),
 		UNIT_TEST(test_replaced_on_update),
 		UNIT_TEST(test_nothing_attached_where_all_is_allowed),

@@ -19,7 +19,16 @@
 /* The verifier of a loaded machine asks for another try (EAGAIN) when a signal comes in. */
 #define LOAD_TRIES 5
 
-/* Registers of the program. R1 is the context on entry, R0 the verdict. */
+#define RESOURCES_DEVICES "linux.resources.devices"
+
+/*
+ * Registers of the program. R1 is the context on entry, R0 the verdict.
+ *
+ * What the kernel's verifier learns from a comparison it carries on, and a program about a dozen
+ * devices takes it 270 us if type, major and minor are compared one by one, but 60 us if each rule
+ * is one comparison that decides: so the type divides the program in two, and the two numbers are
+ * one, as in the kernel's dev_t.
+ */
 enum {
 	VERDICT = BPF_REG_0,
 	CONTEXT = BPF_REG_1,
@@ -28,165 +37,209 @@ enum {
 	TYPE = BPF_REG_3,
 	MAJOR = BPF_REG_4,
 	MINOR = BPF_REG_5,
+	NUMBER = BPF_REG_6,
 };
 
-#define RESOURCES_DEVICES "linux.resources.devices"
+/* dev_t of the kernel: 12 bits of major, 20 of minor. */
+#define MINOR_BITS 20
+#define MAJOR_MAX  4095
+#define MINOR_MAX  ((1 << MINOR_BITS) - 1)
 
 #define ACCESS_ALL (BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE)
 
-static struct bpf_insn load(unsigned char to, size_t offset)
+/* Offsets of jumps to the verdicts at the end, until their places are known. */
+enum { TO_ALLOW = -1, TO_DENY = -2 };
+
+/** A program in the making. */
+struct program {
+	struct bpf_insn *insns;
+	size_t len;
+};
+
+static void put(struct program *program, struct bpf_insn insn)
 {
-	return (struct bpf_insn){
-		.code = BPF_LDX | BPF_MEM | BPF_W,
-		.dst_reg = to & 0xf,
-		.src_reg = CONTEXT,
-		.off = (short)offset,
-	};
+	program->insns[program->len++] = insn;
 }
 
-static struct bpf_insn alu(unsigned char operation, unsigned char to, int number)
+static void put_load(struct program *program, unsigned char to, size_t offset)
 {
-	return (struct bpf_insn){
-		.code = (unsigned char)(BPF_ALU | BPF_K | operation),
-		.dst_reg = to & 0xf,
-		.imm = number,
-	};
+	put(program, (struct bpf_insn){
+			     .code = BPF_LDX | BPF_MEM | BPF_W,
+			     .dst_reg = to & 0xf,
+			     .src_reg = CONTEXT,
+			     .off = (short)offset,
+		     });
 }
 
-static struct bpf_insn copy(unsigned char to, unsigned char from)
+/* to = to OPERATION number, in 32 bits */
+static void put_number(struct program *program, unsigned char operation, unsigned char to,
+		       int number)
 {
-	return (struct bpf_insn){
-		.code = BPF_ALU | BPF_X | BPF_MOV,
-		.dst_reg = to & 0xf,
-		.src_reg = from & 0xf,
-	};
+	put(program, (struct bpf_insn){
+			     .code = (unsigned char)(BPF_ALU | BPF_K | operation),
+			     .dst_reg = to & 0xf,
+			     .imm = number,
+		     });
 }
 
-/*
- * A 32-bit comparison: device numbers are unsigned 32 bits, and an eBPF immediate would be sign
- * extended to 64.
- */
-static struct bpf_insn jump(unsigned char operation, unsigned char reg, int number, size_t over)
+/* to = to OPERATION from, in 32 bits */
+static void put_register(struct program *program, unsigned char operation, unsigned char to,
+			 unsigned char from)
 {
-	return (struct bpf_insn){
-		.code = (unsigned char)(BPF_JMP32 | BPF_K | operation),
-		.dst_reg = reg & 0xf,
-		.off = (short)over,
-		.imm = number,
-	};
+	put(program, (struct bpf_insn){
+			     .code = (unsigned char)(BPF_ALU | BPF_X | operation),
+			     .dst_reg = to & 0xf,
+			     .src_reg = from & 0xf,
+		     });
 }
 
-static struct bpf_insn skip(size_t over)
+/* A 32-bit comparison: with 64, eBPF would extend the sign of the number. */
+static void put_jump(struct program *program, unsigned char operation, unsigned char reg,
+		     int number, int offset)
 {
-	return (struct bpf_insn){ .code = BPF_JMP | BPF_JA, .off = (short)over };
+	put(program, (struct bpf_insn){
+			     .code = (unsigned char)(BPF_JMP32 | BPF_K | operation),
+			     .dst_reg = reg & 0xf,
+			     .off = (short)offset,
+			     .imm = number,
+		     });
 }
 
-static struct bpf_insn leave(void)
+static void put_verdict(struct program *program, bool allow)
 {
-	return (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT };
+	put_number(program, BPF_MOV, VERDICT, allow);
+	put(program, (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT });
 }
 
-/* True if what the rules before this one say cannot matter. */
+static bool is_about(const struct plan_device_rule *rule, char type)
+{
+	/* A number that no device can have is about none. */
+	return (rule->type == 'a' || rule->type == type) && rule->major <= MAJOR_MAX &&
+	       rule->minor <= MINOR_MAX;
+}
+
+/* True if what the rules before this one say about its type cannot matter. */
 static bool is_last_word(const struct plan_device_rule *rule)
 {
-	return rule->type == 'a' && rule->major < 0 && rule->minor < 0 &&
-	       (rule->access & ACCESS_ALL) == ACCESS_ALL;
+	return rule->major < 0 && rule->minor < 0 && (rule->access & ACCESS_ALL) == ACCESS_ALL;
 }
 
-/* The kernel's device numbers have 32 bits: a rule about a larger one is about no device. */
-static bool is_about_nothing(const struct plan_device_rule *rule)
+/* The comparison that tells whether a rule is about a device; false if it is about all. */
+static bool find_comparison(const struct plan_device_rule *rule, unsigned char *ret_register,
+			    int *ret_number)
 {
-	return rule->major > UINT32_MAX || rule->minor > UINT32_MAX;
+	if (rule->major < 0 && rule->minor < 0)
+		return false;
+	*ret_register = rule->major < 0 ? MINOR : rule->minor < 0 ? MAJOR : NUMBER;
+	*ret_number = (int)(rule->major < 0   ? rule->minor
+			    : rule->minor < 0 ? rule->major
+					      : rule->major << MINOR_BITS | rule->minor);
+	return true;
 }
 
-static size_t compile_verdict(bool allow, struct bpf_insn *insns)
+static void put_rule(struct program *program, const struct plan_device_rule *rule)
 {
-	insns[0] = alu(BPF_MOV, VERDICT, allow);
-	insns[1] = leave();
-	return 2;
+	int access = (int)(rule->access & ACCESS_ALL), number = 0;
+	unsigned char reg = NUMBER;
+	bool compares = find_comparison(rule, &reg, &number);
+
+	/* About all bits: decides whatever is left, and something is. */
+	if (compares && access == ACCESS_ALL) {
+		put_jump(program, BPF_JEQ, reg, number, rule->allow ? TO_ALLOW : TO_DENY);
+		return;
+	}
+	if (compares)
+		put_jump(program, BPF_JNE, reg, number, rule->allow ? 2 : 1);
+	if (rule->allow) {
+		put_number(program, BPF_AND, ACCESS, ~access);
+		put_jump(program, BPF_JEQ, ACCESS, 0, TO_ALLOW);
+	} else {
+		put_jump(program, BPF_JSET, ACCESS, access, TO_DENY);
+	}
 }
 
-/* Takes the allowed bits off those asked for; allows if none is left. */
-static size_t compile_allow(int access, struct bpf_insn *insns)
+/* The rules about one type of device. The last match wins, so the last rule is asked first. */
+static void put_rules(struct program *program, char type, const struct plan_device_rule *rules,
+		      size_t len)
 {
-	insns[0] = alu(BPF_AND, ACCESS, ~access);
-	insns[1] = jump(BPF_JNE, ACCESS, 0, 2);
-	return 2 + compile_verdict(true, insns + 2);
-}
+	int verdict = TO_DENY;
 
-/* Denies if one of the bits is asked for and still undecided. */
-static size_t compile_deny(int access, struct bpf_insn *insns)
-{
-	insns[0] = jump(BPF_JSET, ACCESS, access, 1);
-	insns[1] = skip(2);
-	return 2 + compile_verdict(false, insns + 2);
-}
-
-/*
- * A rule about all bits decides all that are left, and some always are. Apart from being shorter
- * this spares the verifier the states of ACCESS, which would multiply by the rules.
- */
-static size_t compile_action(const struct plan_device_rule *rule, struct bpf_insn *insns)
-{
-	int access = (int)(rule->access & ACCESS_ALL);
-
-	if (access == ACCESS_ALL)
-		return compile_verdict(rule->allow, insns);
-	return rule->allow ? compile_allow(access, insns) : compile_deny(access, insns);
-}
-
-static size_t compile_rule(const struct plan_device_rule *rule, struct bpf_insn *insns)
-{
-	int type = rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR;
-	size_t conditions = 0, end;
-
-	if (rule->type != 'a')
-		insns[conditions++] = jump(BPF_JNE, TYPE, type, 0);
-	if (rule->major >= 0)
-		insns[conditions++] = jump(BPF_JNE, MAJOR, (int)rule->major, 0);
-	if (rule->minor >= 0)
-		insns[conditions++] = jump(BPF_JNE, MINOR, (int)rule->minor, 0);
-	end = conditions + compile_action(rule, insns + conditions);
-	for (size_t i = 0; i < conditions; i++)
-		insns[i].off = (short)(end - i - 1);
-	return end;
+	while (len-- > 0) {
+		if (!is_about(&rules[len], type))
+			continue;
+		if (is_last_word(&rules[len])) {
+			verdict = rules[len].allow ? TO_ALLOW : TO_DENY;
+			break;
+		}
+		put_rule(program, &rules[len]);
+	}
+	put(program, (struct bpf_insn){ .code = BPF_JMP | BPF_JA, .off = (short)verdict });
 }
 
 /*
  * Takes the access apart: its low 16 bits are the type of the device, the high ones the access.
  * Asking for nothing (a mere look at the inode) is allowed.
  */
-static size_t compile_prologue(struct bpf_insn *insns)
+static void put_prologue(struct program *program)
 {
-	insns[0] = load(ACCESS, offsetof(struct bpf_cgroup_dev_ctx, access_type));
-	insns[1] = load(MAJOR, offsetof(struct bpf_cgroup_dev_ctx, major));
-	insns[2] = load(MINOR, offsetof(struct bpf_cgroup_dev_ctx, minor));
-	insns[3] = copy(TYPE, ACCESS);
-	insns[4] = alu(BPF_AND, TYPE, 0xffff);
-	insns[5] = alu(BPF_RSH, ACCESS, 16);
-	insns[6] = alu(BPF_AND, ACCESS, ACCESS_ALL);
-	insns[7] = jump(BPF_JNE, ACCESS, 0, 2);
-	return 8 + compile_verdict(true, insns + 8);
+	put_load(program, ACCESS, offsetof(struct bpf_cgroup_dev_ctx, access_type));
+	put_load(program, MAJOR, offsetof(struct bpf_cgroup_dev_ctx, major));
+	put_load(program, MINOR, offsetof(struct bpf_cgroup_dev_ctx, minor));
+	put_register(program, BPF_MOV, TYPE, ACCESS);
+	put_number(program, BPF_AND, TYPE, 0xffff);
+	put_number(program, BPF_RSH, ACCESS, 16);
+	put_number(program, BPF_AND, ACCESS, ACCESS_ALL);
+	put_jump(program, BPF_JEQ, ACCESS, 0, TO_ALLOW);
+	put_register(program, BPF_MOV, NUMBER, MAJOR);
+	put_number(program, BPF_LSH, NUMBER, MINOR_BITS);
+	put_register(program, BPF_OR, NUMBER, MINOR);
 }
 
-size_t devices_compile(const struct plan_device_rule *rules, size_t len, struct bpf_insn *insns)
+/* Writes the verdicts that are jumped to (the verifier refuses dead code), and where they are. */
+static int put_verdicts(struct program *program)
 {
-	size_t count = compile_prologue(insns);
+	size_t end = program->len, allow = end, deny;
+	bool denies = false;
 
-	/* The last match wins, so the last rule is asked first. */
-	while (len-- > 0) {
-		if (is_last_word(&rules[len]))
-			return count + compile_verdict(rules[len].allow, insns + count);
-		if (!is_about_nothing(&rules[len]))
-			count += compile_rule(&rules[len], insns + count);
+	put_verdict(program, true);
+	deny = program->len;
+	for (size_t i = 0; i < end; i++) {
+		short *offset = &program->insns[i].off;
+		size_t target = *offset == TO_ALLOW ? allow : deny;
+
+		if (*offset >= 0)
+			continue;
+		if (target - i - 1 > INT16_MAX)
+			return -E2BIG;
+		denies |= *offset == TO_DENY;
+		*offset = (short)(target - i - 1);
 	}
-	return count + compile_verdict(false, insns + count);
+	if (denies)
+		put_verdict(program, false);
+	return (int)program->len;
+}
+
+int devices_compile(const struct plan_device_rule *rules, size_t len, struct bpf_insn *insns)
+{
+	struct program program = { .insns = insns };
+	size_t branch;
+
+	put_prologue(&program);
+	branch = program.len;
+	put_jump(&program, BPF_JEQ, TYPE, BPF_DEVCG_DEV_BLOCK, 0);
+	put_rules(&program, 'c', rules, len);
+	if (program.len - branch - 1 > INT16_MAX)
+		return -E2BIG;
+	insns[branch].off = (short)(program.len - branch - 1);
+	put_rules(&program, 'b', rules, len);
+	return put_verdicts(&program);
 }
 
 /* True if everything is allowed anyway, which needs no program. */
 static bool allows_all(const struct plan_device_rule *rules, size_t len)
 {
-	return len > 0 && rules[len - 1].allow && is_last_word(&rules[len - 1]);
+	return len > 0 && rules[len - 1].allow && rules[len - 1].type == 'a' &&
+	       is_last_word(&rules[len - 1]);
 }
 
 /* Pointers are 64-bit numbers in the attributes. */
@@ -324,13 +377,16 @@ int cgroup_attach_devices(int cgroup, const struct plan_device_rule *rules, size
 			  uint32_t old, uint32_t *ret_id, struct hoy_error *err)
 {
 	autofree struct bpf_insn *insns = NULL;
+	int insns_len = -ENOMEM;
 
 	if (old == 0 && allows_all(rules, len)) {
 		*ret_id = 0;
 		return 0;
 	}
 	insns = calloc(len * DEVICES_RULE_INSNS + DEVICES_FRAME_INSNS, sizeof(*insns));
-	if (!insns)
-		return fail_at(err, RESOURCES_DEVICES, ENOMEM, "compile %zu device rules", len);
-	return attach_program(cgroup, insns, devices_compile(rules, len, insns), old, ret_id, err);
+	if (insns)
+		insns_len = devices_compile(rules, len, insns);
+	if (insns_len < 0)
+		return fail_at(err, RESOURCES_DEVICES, insns_len, "compile %zu device rules", len);
+	return attach_program(cgroup, insns, (size_t)insns_len, old, ret_id, err);
 }

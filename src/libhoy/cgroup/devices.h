@@ -12,16 +12,16 @@
 #include "plan/plan.h"
 
 /** Instructions that one rule takes at most, and those around all rules. */
-#define DEVICES_RULE_INSNS  7
-#define DEVICES_FRAME_INSNS 12
+#define DEVICES_RULE_INSNS  6
+#define DEVICES_FRAME_INSNS 18
 
 /**
  * Writes the program: each of the access bits asked for (mknod, read, write) is decided by the
  * last rule that names the device and the bit, and denied where none does; the access is allowed
  * if all its bits are.
  * @param insns  room for len * DEVICES_RULE_INSNS + DEVICES_FRAME_INSNS instructions
- * @returns the number of instructions
+ * @returns the number of instructions, or -E2BIG if a jump would be too long
  */
-size_t devices_compile(const struct plan_device_rule *rules, size_t len, struct bpf_insn *insns);
+int devices_compile(const struct plan_device_rule *rules, size_t len, struct bpf_insn *insns);
 
 #endif
