@@ -223,6 +223,7 @@ class Runtime:
         """Closes what results read from."""
         for file in self.files:
             file.close()
+        self.files.clear()
 
     def command(self, *words):
         return [*self.wrapper, program(), *self.globals, *map(str, words)]
@@ -253,8 +254,10 @@ class Runtime:
     def wait(self, process, limit):
         """Reaps meanwhile what the containers have left to us, as an engine does."""
         pidfd = os.pidfd_open(process.pid)
+        end = select.poll()
+        end.register(pidfd, select.POLLIN)
         try:
-            while not select.select([pidfd], [], [], 0.05)[0]:
+            while not end.poll(50):
                 leaks.reap(self.is_ours)
                 if time.monotonic() > process.started + limit:
                     raise subprocess.TimeoutExpired(process.words, limit)

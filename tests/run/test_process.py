@@ -127,7 +127,7 @@ def test_missing_cwd_on_a_read_only_root(bundle, runtime):
     bundle.process["cwd"] = "/new"
     bundle.config["root"]["readonly"] = True
     result = runtime.create(bundle)
-    result.fails("process.cwd", "/new")
+    result.fails("process.cwd", "/new", "No such file or directory", status=127)
     assert not (bundle.rootfs / "new").exists()
 
 
