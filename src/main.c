@@ -12,6 +12,7 @@
  *     foreground.c      a process in the foreground; terminal.c copies its terminal
  *     log_file.c        --log, and what goes to stderr
  *     protect.c         keeps containers from the program's binary and memory
+ *     leave.c           parts a process from the file it was executed from
  *
  *   src/libhoy/         the library, each layer using only those above it
  *     sys/              system calls, descriptors, paths, processes; safe after a clone
@@ -48,7 +49,7 @@ static const char *root, *log_path, *log_format = "text", *log_level = "warning"
 static const char *cgroup_manager = "cgroupfs", *rootless = "auto";
 static bool debug, strict, systemd_cgroup, version;
 
-static const struct option global_options[] = {
+const struct option global_options[] = {
 	{ "root", 0, OPTION_TEXT, &root, "DIR", "state root (default: /run/hoy)", NULL },
 	{ "log", 0, OPTION_TEXT, &log_path, "FILE", "append events there", NULL },
 	{ "log-format", 0, OPTION_TEXT, &log_format, "FORMAT", "text (default) or json",

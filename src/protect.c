@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A process inside a container can open /proc/PID/exe of a runtime process that joins or makes its
- * namespaces, and write to that file if it may: the host's binary, executed by root next time. So
- * create, run and exec execute themselves once more from a copy that cannot be written and is
- * nowhere mounted. Runs at the top of the program, before anything is open but stdio.
+ * namespaces, and write to that file if it may: the host's binary, executed by root next time
+ * (CVE-2019-5736). So create, run and exec part from their file (leave.c); where the kernel does
+ * not let them, they execute themselves once more from a copy that cannot be written and is nowhere
+ * mounted. Runs at the top of the program, before anything is open but stdio.
  */
 #include "protect.h"
 
@@ -18,6 +19,7 @@
 
 #include "base/number.h"
 #include "base/string.h"
+#include "leave.h"
 #include "sys/cleanup.h"
 #include "sys/compat.h"
 #include "sys/error.h"
@@ -159,6 +161,8 @@ int protect_binary(char *const *argv, struct hoy_error *err)
 		(void)prctl(PR_SET_NAME, "hoy");
 		return 0;
 	}
+	if (leave_binary() == 0)
+		return 0;
 	(void)execute_from_overlay(argv);
 	r = execute_from_memfd(argv);
 	return fail(err, r, "execute a protected copy of the binary");

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A process holds on to the file it was executed from in two ways: by its mappings and by the
+ * kernel's exe_file. The kernel lets a process name another exe_file (prctl(2), PR_SET_MM_MAP) as
+ * soon as nothing of the old one is mapped any more; so the mappings are replaced first, each by a
+ * copy that mremap(2) moves over it in one step. The bytes stay the same, so the code that runs
+ * here does not notice. Runs at the top of the program, single-threaded.
+ */
+#include "leave.h"
+
+#include <limits.h>
+#include <linux/prctl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "sys/cleanup.h"
+#include "sys/compat.h"
+#include "sys/error.h"
+#include "sys/file.h"
+
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+/* A program has four to six of them. */
+#define MAPPINGS_MAX 16
+
+struct mapping {
+	uintptr_t start, end;
+	int protection;
+};
+
+/* "START-END rwxp OFFSET DEV INODE   PATH" (proc(5)) */
+static bool parse_line(char *line, const char *program, struct mapping *ret_mapping)
+{
+	char *rest, *path = strchr(line, '/');
+	uintptr_t start = strtoul(line, &rest, 16), end;
+
+	if (!path || strcmp(path, program) != 0 || *rest != '-')
+		return false;
+	end = strtoul(rest + 1, &rest, 16);
+	if (*rest != ' ' || strlen(rest) < 5)
+		return false;
+	*ret_mapping = (struct mapping){
+		.start = start,
+		.end = end,
+		.protection = (rest[1] == 'r' ? PROT_READ : 0) | (rest[2] == 'w' ? PROT_WRITE : 0) |
+			      (rest[3] == 'x' ? PROT_EXEC : 0),
+	};
+	return true;
+}
+
+/* @returns how many mappings are of the program's file, or -errno */
+static int find_mappings(const char *program, struct mapping mappings[MAPPINGS_MAX])
+{
+	autoclose int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	char text[16 * 1024], *rest = text, *line;
+	int len = 0;
+	ssize_t r = fd < 0 ? -errno : file_read_fd(fd, text, sizeof(text));
+
+	if (r < 0)
+		return (int)r;
+	while ((line = strsep(&rest, "\n"))) {
+		if (len == MAPPINGS_MAX)
+			return -E2BIG;
+		if (parse_line(line, program, &mappings[len]))
+			len++;
+	}
+	return len;
+}
+
+/* Nothing here may write to what is being copied: no allocation, no global of our own. */
+static int replace(const struct mapping *mapping)
+{
+	const size_t len = mapping->end - mapping->start;
+	void *place = (void *)mapping->start;
+	void *copy;
+	int code;
+
+	if (!(mapping->protection & PROT_READ))
+		return -EACCES;
+	copy = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+		    -1, 0);
+	if (copy == MAP_FAILED)
+		return -errno;
+	memcpy(copy, place, len);
+	if (mprotect(copy, len, mapping->protection) == 0 &&
+	    mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, place) == place)
+		return 0;
+	code = -errno;
+	(void)munmap(copy, len);
+	return code;
+}
+
+/* An empty file that nobody can fill; a descriptor that can write would count as a writer. */
+static int open_empty(void)
+{
+	autoclose int file = memfd_create("hoy", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+	char path[32];
+	int fd;
+
+	/* MFD_EXEC is new in Linux 6.3, before which there is no other kind. */
+	if (file < 0 && errno == EINVAL)
+		file = memfd_create("hoy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (file < 0 || fcntl(file, F_ADD_SEALS, SEALS) < 0)
+		return -errno;
+	format_text(path, sizeof(path), "/proc/self/fd/%d", file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The fields of /proc/self/stat that PR_SET_MM_MAP wants back unchanged. */
+static int read_map(struct prctl_mm_map *map)
+{
+	autoclose int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	char text[1024], *field;
+	uint64_t values[52] = { 0 };
+	ssize_t len = fd < 0 ? -errno : file_read_fd(fd, text, sizeof(text));
+
+	field = len < 0 ? NULL : strrchr(text, ')');
+	if (!field)
+		return len < 0 ? (int)len : -EINVAL;
+	for (size_t number = 3; number < ARRAY_LEN(values) && (field = strchr(field, ' ')); number++)
+		values[number] = strtoull(++field, NULL, 10);
+	*map = (struct prctl_mm_map){
+		.start_code = values[26], .end_code = values[27],   .start_stack = values[28],
+		.start_data = values[45], .end_data = values[46],   .start_brk = values[47],
+		.brk = (uint64_t)(uintptr_t)sbrk(0),		    .arg_start = values[48],
+		.arg_end = values[49],	  .env_start = values[50], .env_end = values[51],
+	};
+	return 0;
+}
+
+int leave_binary(void)
+{
+	struct mapping mappings[MAPPINGS_MAX];
+	struct prctl_mm_map map;
+	char program[PATH_MAX];
+	autoclose int empty = -1;
+	unsigned int size;
+	ssize_t len;
+	int count, r;
+
+	if (prctl(PR_SET_MM, PR_SET_MM_MAP_SIZE, &size, 0, 0) < 0 || size != sizeof(map))
+		return -ENOSYS;
+	len = readlinkat(AT_FDCWD, "/proc/self/exe", program, sizeof(program) - 1);
+	if (len < 0)
+		return -errno;
+	program[len] = '\0';
+	empty = open_empty();
+	r = empty < 0 ? empty : read_map(&map);
+	count = r < 0 ? r : find_mappings(program, mappings);
+	if (count < 0)
+		return count;
+	for (int i = 0; i < count; i++) {
+		r = replace(&mappings[i]);
+		if (r < 0)
+			return r;
+	}
+	map.exe_fd = (uint32_t)empty;
+	/* The kernel itself makes sure that nothing of the old file is mapped (EBUSY). */
+	return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0) < 0 ? -errno : 0;
+}
