@@ -246,26 +246,38 @@ int option_parse(const struct option *table, char *const *arguments, enum option
 	return len;
 }
 
-static void help_rows(const struct option *table, FILE *stream)
+static void each_row(const struct option *table,
+		     void (*visit)(const struct option *option, void *data), void *data)
 {
 	for (; !is_end(table); table++) {
-		char names[64];
-
 		if (table->type == OPTION_TABLE)
-			help_rows(table->value, stream);
-		if (table->type == OPTION_TABLE || table->type == OPTION_IGNORED)
-			continue;
-		format_text(names, sizeof(names), "%s%c%s--%s%s%s", table->letter ? "-" : "  ",
-			    table->letter ? table->letter : ' ', table->letter ? ", " : " ",
-			    table->name, table->argument ? " " : "",
-			    table->argument ? table->argument : "");
-		fprintf(stream, "  %-32s %s\n", names, table->help);
+			each_row(table->value, visit, data);
+		else if (table->type != OPTION_IGNORED)
+			visit(table, data);
 	}
+}
+
+void option_each(const struct option *table, void (*visit)(const struct option *option, void *data),
+		 void *data)
+{
+	each_row(table, visit, data);
+	each_row(help_table, visit, data);
+}
+
+static void help_row(const struct option *option, void *data)
+{
+	FILE *stream = data;
+	char names[64];
+
+	format_text(names, sizeof(names), "%s%c%s--%s%s%s", option->letter ? "-" : "  ",
+		    option->letter ? option->letter : ' ', option->letter ? ", " : " ",
+		    option->name, option->argument ? " " : "",
+		    option->argument ? option->argument : "");
+	fprintf(stream, "  %-32s %s\n", names, option->help);
 }
 
 void option_help(const struct option *table, FILE *stream)
 {
 	fputs("Options:\n", stream);
-	help_rows(table, stream);
-	help_rows(help_table, stream);
+	option_each(table, help_row, stream);
 }

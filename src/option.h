@@ -67,6 +67,10 @@ enum option_words {
 int option_parse(const struct option *table, char *const *arguments, enum option_words mode,
 		 char **ret_words, bool *ret_help, struct hoy_error *err);
 
+/** Calls `visit` for each option of a table that is in the help, --help included. */
+void option_each(const struct option *table, void (*visit)(const struct option *option, void *data),
+		 void *data);
+
 /** Writes a line or two for each option. */
 void option_help(const struct option *table, FILE *stream);
 
