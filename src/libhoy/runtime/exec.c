@@ -20,6 +20,7 @@
 #include "runtime/handover.h"
 #include "runtime/input.h"
 #include "runtime/launch.h"
+#include "runtime/resctrl.h"
 #include "spec/capability.h"
 #include "sys/cleanup.h"
 #include "sys/compat.h"
@@ -307,7 +308,7 @@ static int open_cgroup(struct execution *execution, struct hoy_error *err)
 		(void)close(execution->cgroup.fd);
 		execution->cgroup.fd = fd;
 	}
-	execution->launch.fds.cgroup = execution->cgroup.fd;
+	execution->launch.move_to = execution->cgroup.fd;
 	return 0;
 }
 
@@ -340,7 +341,7 @@ static int enter_init_cgroup(struct execution *execution, struct hoy_error *err)
 		return fail(err, (int)len, "open the cgroup of the container's init");
 	(void)close(execution->cgroup.fd);
 	execution->cgroup.fd = (int)len;
-	execution->launch.fds.cgroup = (int)len;
+	execution->launch.move_to = (int)len;
 	return 0;
 }
 
@@ -349,6 +350,22 @@ static bool has_child_controllers(int cgroup)
 	char text[256];
 
 	return file_read(cgroup, "cgroup.subtree_control", text, sizeof(text)) > 1;
+}
+
+/* As its parent the runtime has passed on its own group. */
+static int on_cloned(struct launch *launch, void *data, struct hoy_error *err)
+{
+	const struct execution *execution = data;
+	const struct state_record *record = execution->container.record;
+	autoclose int resctrl = -1;
+
+	if (!record->resctrl.group)
+		return 0;
+	resctrl = resctrl_open(err);
+	if (resctrl < 0)
+		return -1;
+	return resctrl_add(resctrl, record->resctrl.group,
+			   record->resctrl.made_monitoring ? record->id : NULL, launch->pid, err);
 }
 
 static int on_created(struct launch *launch, void *data, struct hoy_error *err)
@@ -369,6 +386,7 @@ static int prepare_launch(struct execution *execution, struct hoy_error *err)
 	launch->plan = execution->input.plan;
 	launch->container_pid = execution->container.record->pid;
 	launch->log = &execution->log;
+	launch->on_cloned = on_cloned;
 	launch->on_created = on_created;
 	launch->data = execution;
 	if (handover_open(&execution->handover, launch->plan->process.terminal,
