@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hoy create: runs in the program; all else is hoy_create(). */
+/*
+ * hoy create, and what `run` shares with it: the options, and the descriptors that are passed on.
+ * Runs in the program; all else is hoy_create().
+ */
 #include "cmd_create.h"
 
 #include <errno.h>

@@ -121,13 +121,21 @@ static int read_map(struct prctl_mm_map *map)
 	field = len < 0 ? NULL : strrchr(text, ')');
 	if (!field)
 		return len < 0 ? (int)len : -EINVAL;
-	for (size_t number = 3; number < ARRAY_LEN(values) && (field = strchr(field, ' ')); number++)
+	for (size_t number = 3; number < ARRAY_LEN(values) && (field = strchr(field, ' '));
+	     number++)
 		values[number] = strtoull(++field, NULL, 10);
 	*map = (struct prctl_mm_map){
-		.start_code = values[26], .end_code = values[27],   .start_stack = values[28],
-		.start_data = values[45], .end_data = values[46],   .start_brk = values[47],
-		.brk = (uint64_t)(uintptr_t)sbrk(0),		    .arg_start = values[48],
-		.arg_end = values[49],	  .env_start = values[50], .env_end = values[51],
+		.start_code = values[26],
+		.end_code = values[27],
+		.start_stack = values[28],
+		.start_data = values[45],
+		.end_data = values[46],
+		.start_brk = values[47],
+		.brk = (uint64_t)(uintptr_t)sbrk(0),
+		.arg_start = values[48],
+		.arg_end = values[49],
+		.env_start = values[50],
+		.env_end = values[51],
 	};
 	return 0;
 }

@@ -6,9 +6,9 @@
 #include <hoy/error.h>
 
 /**
- * Parts from the binary, or else executes the program once more, from a copy of its binary that nothing can write: an overlay
- * without upper layer, or else a sealed memfd. In the process that runs from such a copy it
- * returns 0 and forgets that it was marked.
+ * Parts from the binary, or else executes the program once more, from a copy of its binary that
+ * nothing can write: an overlay without upper layer, or else a sealed memfd. In the process that
+ * runs from such a copy it returns 0 and forgets that it was marked.
  * @param argv  the program's own, unchanged
  * @returns 0, or -1 if no copy could be made
  */

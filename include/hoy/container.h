@@ -56,9 +56,11 @@ struct hoy_create_options {
 	const char *pid_file;
 	/** Socket that receives a pidfd of init, or NULL. */
 	const char *pidfd_socket;
-	/** Descriptors 3 .. 3+N-1 stay open in the container's process; they must be open already. */
+	/** Descriptors 3 .. 3+N-1 stay open in the container's process; they must be open already.
+	 */
 	unsigned int preserve_fds;
-	/** How many socket-activation descriptors (LISTEN_FDS) follow 2; they count as preserved. */
+	/** How many socket-activation descriptors (LISTEN_FDS) follow 2; they count as preserved.
+	 */
 	unsigned int listen_fds;
 	bool no_pivot;
 	bool no_new_keyring;
@@ -164,8 +166,8 @@ enum hoy_oom {
  *                    many there are now, for the next call
  * @returns an enum hoy_oom, or -1
  */
-int hoy_wait_oom(const struct hoy_context *context, const char *id, int timeout_ms,
-		 uint64_t *kills, struct hoy_error *err);
+int hoy_wait_oom(const struct hoy_context *context, const char *id, int timeout_ms, uint64_t *kills,
+		 struct hoy_error *err);
 
 /** Whether an id is acceptable: [A-Za-z0-9_+.-], 1 to 240 bytes, first neither '.' nor '-'. */
 bool hoy_id_is_valid(const char *id);

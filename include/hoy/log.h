@@ -19,7 +19,8 @@ struct hoy_log_entry {
 	unsigned int line, column;
 	/** errno, or 0. */
 	int code;
-	/** True for a problem of the configuration: an error follows that names the first of them. */
+	/** True for a problem of the configuration: an error follows that names the first of them.
+	 */
 	int is_problem;
 };
 

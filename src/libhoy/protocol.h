@@ -30,7 +30,8 @@ enum message_type {
 	REQUEST_CGROUP,
 	/** My network namespace is there; its devices please. Answer: ANSWER_DONE. */
 	REQUEST_NET_DEVICES,
-	/** The root is complete; please run prestart and createRuntime hooks. Answer: ANSWER_DONE. */
+	/** The root is complete; please run prestart and createRuntime hooks. Answer: ANSWER_DONE.
+	 */
 	REQUEST_RUNTIME_HOOKS,
 	/** The terminal's master, attached. No answer. */
 	NOTE_TERMINAL,

@@ -113,11 +113,11 @@ static int make_time_namespace(const struct plan *plan, const struct launch_fds 
  */
 static int close_host(const struct plan *plan, struct launch_fds *fds, struct hoy_error *err)
 {
-	const bool in_user_namespace =
-		(plan->namespaces.create | plan->namespaces.joined) & CLONE_NEWUSER;
+	const bool in_user_namespace = (plan->namespaces.create | plan->namespaces.joined) &
+				       CLONE_NEWUSER;
 	/* The host's /proc only where the kernel refuses one of our own (trap 4). */
-	const int keep[] = { fds->socket, fds->go, fds->result, fds->listener, fds->exec_root,
-			     in_user_namespace ? fds->procfs : -1 };
+	const int keep[] = { fds->socket,   fds->go,	    fds->result,
+			     fds->listener, fds->exec_root, in_user_namespace ? fds->procfs : -1 };
 	int r;
 
 	r = fd_close_but(3 + plan->process.preserve_fds, keep, ARRAY_LEN(keep));
@@ -178,7 +178,8 @@ _Noreturn void bootstrap_main(const struct plan *plan, struct launch_fds *fds)
 		(void)close(fds->lock);
 	fds->lock = -1;
 	if (init_lifeline(fds, &err) < 0 || make_time_namespace(plan, fds, &err) < 0 ||
-	    stage_sources(plan, fds, &err) < 0 || enter_cgroup(fds, &err) < 0 || join_all(fds, &err) < 0 || clone_init(plan, fds, &err) < 0)
+	    stage_sources(plan, fds, &err) < 0 || enter_cgroup(fds, &err) < 0 ||
+	    join_all(fds, &err) < 0 || clone_init(plan, fds, &err) < 0)
 		bootstrap_die(fds, &err);
 	_exit(0);
 }

@@ -75,7 +75,8 @@ static int change_ids(const struct init *init, struct hoy_error *err)
 {
 	const struct plan_process *process = &init->plan->process;
 
-	/* init->groups_denied: there the caller's groups cannot be dropped, nor can others be had. */
+	/* init->groups_denied: there the caller's groups cannot be dropped, nor can others be had.
+	 */
 	if (!process->keep_groups && !(init->groups_denied && process->groups_len == 0) &&
 	    raw_setgroups(process->groups_len, process->groups) < 0)
 		return fail_at(err, "process.user.additionalGids", errno,
@@ -160,8 +161,8 @@ int step_label(struct init *init, struct hoy_error *err)
 	if (init->apparmor >= 0 && write_label(init->apparmor, "process.apparmorProfile", "exec ",
 					       process->apparmor_profile, err) < 0)
 		return -1;
-	if (init->selinux >= 0 && write_label(init->selinux, "process.selinuxLabel", "",
-					      process->selinux_label, err) < 0)
+	if (init->selinux >= 0 &&
+	    write_label(init->selinux, "process.selinuxLabel", "", process->selinux_label, err) < 0)
 		return -1;
 	return 0;
 }
@@ -255,8 +256,8 @@ static int load_filter(const struct plan_seccomp *filter, struct hoy_error *err)
 	if (r < 0) {
 		fail_at(err, "linux.seccomp", errno, "load the filter of %zu instructions",
 			filter->len);
-		return err->code != EACCES ? -1 :
-					     fail_hint(err, "without CAP_SYS_ADMIN a filter needs "
+		return err->code != EACCES ? -1
+					   : fail_hint(err, "without CAP_SYS_ADMIN a filter needs "
 							    "process.noNewPrivileges");
 	}
 	return r;

@@ -25,7 +25,8 @@ static int own(int dir, const char *name, const struct plan_device *device, stru
 		return 0;
 	if (fchownat(dir, name, device->uid, device->gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail_at(err, device->at, errno, "change the owner of %s", device->path);
-	/* A change of owner may have dropped bits of the mode; nodes have no setuid bits to lose. */
+	/* A change of owner may have dropped bits of the mode; nodes have no setuid bits to lose.
+	 */
 	return 0;
 }
 

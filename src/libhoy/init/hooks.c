@@ -8,9 +8,9 @@
 #include "init/init.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -121,8 +121,8 @@ static int run_hook(const struct plan_hooks *hooks, const struct plan_hook *hook
 	if (r == 0) {
 		(void)kill(-pid, SIGKILL);
 		process_kill_and_reap(pidfd);
-		return fail_at(err, hook->at, ETIMEDOUT, "hook %s ran longer than %d s",
-			       hook->path, hook->timeout_ms / 1000);
+		return fail_at(err, hook->at, ETIMEDOUT, "hook %s ran longer than %d s", hook->path,
+			       hook->timeout_ms / 1000);
 	}
 	if (r < 0)
 		return fail_at(err, hook->at, r, "wait for hook %s", hook->path);

@@ -27,9 +27,7 @@ static const struct {
 
 static int set(int mount, unsigned int flags, uint64_t set, uint64_t clear, uint64_t propagation)
 {
-	struct mount_attr attr = {
-		.attr_set = set, .attr_clr = clear, .propagation = propagation
-	};
+	struct mount_attr attr = { .attr_set = set, .attr_clr = clear, .propagation = propagation };
 
 	if (set == 0 && clear == 0 && propagation == 0)
 		return 0;
@@ -94,7 +92,8 @@ int attributes_idmap(const struct launch_fds *fds, const struct plan *plan, size
 		return 0;
 	fail_at(err, wanted->at, errno, "map the ids of %s",
 		wanted->source ? wanted->source : wanted->destination);
-	return err->code != EINVAL ? -1 :
-				     fail_hint(err, "its file system does not support idmapped mounts "
-						    "on this kernel, or it is mapped already");
+	return err->code != EINVAL
+		       ? -1
+		       : fail_hint(err, "its file system does not support idmapped mounts "
+					"on this kernel, or it is mapped already");
 }

@@ -43,10 +43,11 @@ static int clone_source(const struct init *init, size_t index, struct hoy_error 
 	if (fd >= 0)
 		return fd;
 	fail_at(err, mount->at, errno, "bind %s", mount->source);
-	return err->code != EINVAL || mount->recursive ?
-		       -1 :
-		       fail_hint(err, "in a user namespace what is mounted below it must come along: "
-				      "use rbind");
+	return err->code != EINVAL || mount->recursive
+		       ? -1
+		       : fail_hint(err,
+				   "in a user namespace what is mounted below it must come along: "
+				   "use rbind");
 }
 
 /*
@@ -153,9 +154,11 @@ static int make_new(const struct plan_mount *mount, const char *mode, bool *ret_
 	if (fs < 0) {
 		*ret_refused = errno == EPERM;
 		fail_at(err, mount->at, errno, "file system type %s", mount->fstype);
-		return errno == ENODEV ? fail_hint(err, "this kernel has no file system '%s', or "
-							"its module is not loaded", mount->fstype) :
-					 -1;
+		return errno == ENODEV ? fail_hint(err,
+						   "this kernel has no file system '%s', or "
+						   "its module is not loaded",
+						   mount->fstype)
+				       : -1;
 	}
 	if (set_parameters(fs, mount, mode, err) < 0)
 		return -1;
@@ -249,10 +252,11 @@ static int open_target(const struct init *init, const struct plan_mount *mount, 
 	}
 	if (fd < 0) {
 		fail_at(err, mount->at, fd, "open the mount point %s", mount->destination);
-		return mount->no_symlinks && (fd == -ELOOP || fd == -ENOTDIR) ?
-			       fail_hint(err, "%s must be a real directory in the root, not a link",
-					 mount->destination) :
-			       -1;
+		return mount->no_symlinks && (fd == -ELOOP || fd == -ENOTDIR)
+			       ? fail_hint(err,
+					   "%s must be a real directory in the root, not a link",
+					   mount->destination)
+			       : -1;
 	}
 	return fd;
 }

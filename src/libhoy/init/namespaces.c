@@ -144,7 +144,7 @@ int step_keyring(struct init *init, struct hoy_error *err)
 	if (errno == ENOSYS)
 		return 0; /* a kernel without keyrings has none to protect */
 	fail(err, errno, "make session keyring '%s'", name);
-	return fail_hint(err, errno == EDQUOT ?
-				 "the quota kernel.keys.maxkeys of this user is used up" :
-				 "--no-new-keyring keeps the caller's keyring");
+	return fail_hint(err, errno == EDQUOT
+				      ? "the quota kernel.keys.maxkeys of this user is used up"
+				      : "--no-new-keyring keeps the caller's keyring");
 }

@@ -78,7 +78,8 @@ static int set_scheduler(const struct plan_scheduler *scheduler, struct hoy_erro
 	return 0;
 }
 
-/* Spec: config.md#process (scheduler, ioPriority, execCPUAffinity), config-linux.md#memory-policy. */
+/* Spec: config.md#process (scheduler, ioPriority, execCPUAffinity), config-linux.md#memory-policy.
+ */
 int step_scheduling(struct init *init, struct hoy_error *err)
 {
 	const struct plan_process *process = &init->plan->process;
@@ -214,8 +215,8 @@ int step_home(struct init *init, struct hoy_error *err)
  */
 int step_descriptors(struct init *init, struct hoy_error *err)
 {
-	const int needed[] = { init->fds->socket, init->fds->go,     init->fds->result,
-			       init->apparmor,	  init->selinux,     init->fds->listener };
+	const int needed[] = { init->fds->socket, init->fds->go, init->fds->result,
+			       init->apparmor,	  init->selinux, init->fds->listener };
 	unsigned int from = 3 + init->plan->process.preserve_fds;
 	int r;
 
@@ -255,8 +256,8 @@ int fail_program(struct hoy_error *err, const char *at, int code, const char *ve
 		 const char *object)
 {
 	fail_at(err, at, code, "%s '%s'", verb, object);
-	err->status = err->code == ENOENT || err->code == ENOTDIR ? STATUS_NOT_FOUND :
-								    STATUS_NOT_EXECUTABLE;
+	err->status = err->code == ENOENT || err->code == ENOTDIR ? STATUS_NOT_FOUND
+								  : STATUS_NOT_EXECUTABLE;
 	return -1;
 }
 
@@ -310,8 +311,8 @@ int step_executable(struct init *init, struct hoy_error *err)
 		return 0;
 	name = process->args[0];
 	if (strchr(name, '/')) {
-		r = strlen(name) < sizeof(init->executable) ? check_executable(name) :
-							      -ENAMETOOLONG;
+		r = strlen(name) < sizeof(init->executable) ? check_executable(name)
+							    : -ENAMETOOLONG;
 		if (r == 0)
 			memcpy(init->executable, name, strlen(name) + 1);
 	} else {

@@ -2,8 +2,8 @@
 /*
  * /proc that can be trusted: an instance of our own that no container has ever seen, or where the
  * kernel refuses one, the caller's, opened before any namespace was entered. Sysctls and labels are
- * written through it and never through a path inside the container (CVE-2019-16884, CVE-2025-52881).
- * Runs in init.
+ * written through it and never through a path inside the container (CVE-2019-16884,
+ * CVE-2025-52881). Runs in init.
  */
 #include "init/init.h"
 
@@ -28,7 +28,8 @@ static int new_instance(void)
 	fs = fsopen("proc", FSOPEN_CLOEXEC);
 	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -1;
-	return fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	return fsmount(fs, FSMOUNT_CLOEXEC,
+		       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 }
 
 /* Our own pid as this instance counts it; by number, as "self" is a link. */

@@ -45,8 +45,8 @@ static int open_root(struct init *init, struct hoy_error *err)
 }
 
 /*
- * A recursive clone of root.path, not shared, attached over root.path: a mount of its own, which the
- * pivot needs, and whose mount points hooks find at the path they know. Spec: config.md#root.
+ * A recursive clone of root.path, not shared, attached over root.path: a mount of its own, which
+ * the pivot needs, and whose mount points hooks find at the path they know. Spec: config.md#root.
  */
 int step_root(struct init *init, struct hoy_error *err)
 {
@@ -85,8 +85,8 @@ static int pivot(const struct init *init, struct hoy_error *err)
 		int code = errno;
 
 		fail_at(err, at, code, "pivot_root");
-		return code != EINVAL ? -1 :
-					fail_hint(err, "the host's root is an initial ramdisk or a "
+		return code != EINVAL ? -1
+				      : fail_hint(err, "the host's root is an initial ramdisk or a "
 						       "chroot: --no-pivot works there");
 	}
 	if (umount2(".", MNT_DETACH) < 0)

@@ -75,8 +75,8 @@ static int stage_one(const struct plan *plan, const struct launch_fds *fds, int 
 	if (make_place(stage, name, mount->source_is_directory) < 0)
 		return fail_at(err, mount->at, errno, "make the stage of %s", mount->source);
 	place = openat(stage, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (place < 0 ||
-	    move_mount(source, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+	if (place < 0 || move_mount(source, "", place, "",
+				    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return fail_at(err, mount->at, errno, "stage %s", mount->source);
 	return 0;
 }

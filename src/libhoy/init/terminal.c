@@ -23,7 +23,8 @@
 /* The group that owns terminals on every distribution. */
 #define TTY_GROUP 5
 
-/* The multiplexer of our own devpts, else (the configuration mounts none) of what is at /dev/pts. */
+/* The multiplexer of our own devpts, else (the configuration mounts none) of what is at /dev/pts.
+ */
 static int open_multiplexer(const struct init *init, struct hoy_error *err)
 {
 	autoclose int fd = -1;
@@ -117,16 +118,17 @@ static int take_terminal(const struct init *init, struct hoy_error *err)
 	const uid_t uid = init->plan->process.uid;
 
 	/* Group tty may not be mapped in a user namespace, nor the user. */
-	if (fchown(init->terminal, uid, TTY_GROUP) < 0 && fchown(init->terminal, uid, (gid_t)-1) < 0 &&
-	    errno != EPERM && errno != EINVAL && errno != EROFS)
+	if (fchown(init->terminal, uid, TTY_GROUP) < 0 &&
+	    fchown(init->terminal, uid, (gid_t)-1) < 0 && errno != EPERM && errno != EINVAL &&
+	    errno != EROFS)
 		return fail_at(err, "process.terminal", errno, "give the pty to user %u",
 			       (unsigned int)uid);
 	if (ioctl(init->terminal, TIOCSCTTY, 0) < 0)
 		return fail_at(err, "process.terminal", errno, "take the controlling terminal");
 	for (int fd = 0; fd <= 2; fd++)
 		if (dup3(init->terminal, fd, 0) < 0)
-			return fail_at(err, "process.terminal", errno,
-				       "make the pty descriptor %d", fd);
+			return fail_at(err, "process.terminal", errno, "make the pty descriptor %d",
+				       fd);
 	return 0;
 }
 

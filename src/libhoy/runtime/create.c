@@ -22,6 +22,7 @@
 #include "runtime/input.h"
 #include "runtime/launch.h"
 #include "runtime/leftovers.h"
+#include "runtime/resctrl.h"
 #include "sys/cleanup.h"
 #include "sys/error.h"
 #include "sys/file.h"
@@ -39,6 +40,8 @@ struct creation {
 	char boot_id[37];
 	char created[64];
 	struct cgroup cgroup;
+	/** Root of resctrl, -1 = not asked for. */
+	int resctrl;
 	struct launch launch;
 	/** Connected before anything is made: a dead socket fails early. */
 	struct handover handover;
@@ -199,7 +202,37 @@ static int make_cgroup(struct creation *creation, struct hoy_error *err)
 				       : state_note_cgroup(&creation->dir, &creation->record, err);
 }
 
+/* Early, so that a machine without it has nothing to take back. */
+static int open_resctrl(struct creation *creation, struct hoy_error *err)
+{
+	if (!creation->input.plan->intel_rdt.group)
+		return 0;
+	creation->resctrl = resctrl_open(err);
+	return creation->resctrl < 0 ? -1 : 0;
+}
+
 /* ---- while init sets itself up ---- */
+
+/* What is about to be made there is in the record before it is. */
+static int enter_resctrl(struct creation *creation, struct hoy_error *err)
+{
+	const struct plan_intel_rdt *rdt = &creation->input.plan->intel_rdt;
+	struct state_resctrl *resctrl = &creation->record.resctrl;
+	bool exists;
+
+	if (resctrl_look(creation->resctrl, rdt, &exists, err) < 0)
+		return -1;
+	resctrl->group = rdt->group;
+	resctrl->made_group = !exists && rdt->is_own;
+	resctrl->made_monitoring = rdt->monitoring;
+	if (state_write(&creation->dir, &creation->record, err) < 0)
+		return -1;
+	resctrl->made_group = resctrl->made_monitoring = false;
+	if (resctrl_make(creation->resctrl, rdt, creation->id, exists, resctrl, err) < 0)
+		return -1;
+	return resctrl_add(creation->resctrl, rdt->group, rdt->monitoring ? creation->id : NULL,
+			   creation->launch.pid, err);
+}
 
 /* Init may not pass a barrier before the record knows it. */
 static int on_cloned(struct launch *launch, void *data, struct hoy_error *err)
@@ -211,7 +244,8 @@ static int on_cloned(struct launch *launch, void *data, struct hoy_error *err)
 	r = file_start_time(launch->procfs, launch->pid, &creation->record.start_time);
 	if (r < 0)
 		return fail(err, r, "read init's start time");
-	return state_write(&creation->dir, &creation->record, err);
+	return creation->resctrl < 0 ? state_write(&creation->dir, &creation->record, err)
+				     : enter_resctrl(creation, err);
 }
 
 static int on_created(struct launch *launch, void *data, struct hoy_error *err)
@@ -289,7 +323,7 @@ static int create(struct creation *creation, struct hoy_error *err)
 		       err) < 0)
 		return -1;
 	creation->launch.plan = creation->input.plan;
-	if (check_root(creation, err) < 0 ||
+	if (check_root(creation, err) < 0 || open_resctrl(creation, err) < 0 ||
 	    leftovers_note(&creation->leftovers, creation->input.plan, &creation->input.arena,
 			   err) < 0 ||
 	    handover_open(&creation->handover, creation->input.plan->process.terminal,
@@ -337,6 +371,7 @@ int hoy_create(const struct hoy_context *context, const char *id,
 		.root = -1,
 		.dir = STATE_DIR_NONE,
 		.cgroup = CGROUP_NONE,
+		.resctrl = -1,
 		.launch = LAUNCH_NONE,
 		.handover = HANDOVER_NONE,
 	};
@@ -355,6 +390,7 @@ int hoy_create(const struct hoy_context *context, const char *id,
 	launch_done(&creation.launch);
 	handover_done(&creation.handover);
 	cgroup_done(&creation.cgroup);
+	cleanup_close(&creation.resctrl);
 	state_dir_done(&creation.dir);
 	cleanup_close(&creation.root);
 	input_done(&creation.input);

@@ -297,9 +297,9 @@ static int open_cgroup(struct execution *execution, struct hoy_error *err)
 	if (container_open_cgroup(record, &execution->cgroup, err) < 0)
 		return -1;
 	if (execution->cgroup.fd < 0)
-		return record->cgroup[0] && record->cgroup_inode ?
-			       fail(err, ENOENT, "open the container's cgroup %s", record->cgroup) :
-			       0;
+		return record->cgroup[0] && record->cgroup_inode
+			       ? fail(err, ENOENT, "open the container's cgroup %s", record->cgroup)
+			       : 0;
 	if (below) {
 		/* cgroup v2 has one tree: the controller's name has no meaning. */
 		fd = tree_open_below(execution->cgroup.fd, colon ? colon + 1 : below);

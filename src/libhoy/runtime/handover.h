@@ -25,7 +25,8 @@ struct handover {
 int handover_open(struct handover *handover, bool terminal, const char *console_socket,
 		  const char *pidfd_socket, const int *ret_terminal, struct hoy_error *err);
 
-/** Sends the master (-1 = none) as engines expect it: one descriptor, the device's name as payload. */
+/** Sends the master (-1 = none) as engines expect it: one descriptor, the device's name as payload.
+ */
 int handover_terminal(const struct handover *handover, int master, struct hoy_error *err);
 int handover_pidfd(const struct handover *handover, int pidfd, struct hoy_error *err);
 

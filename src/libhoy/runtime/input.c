@@ -54,10 +54,11 @@ static int read_config(struct input *input, const struct hoy_context *context, c
 	fd = openat(file ? AT_FDCWD : directory, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
 		fail(err, errno, "open %s%s%s", file ? "" : bundle, file ? "" : "/", name);
-		return err->code == ENOENT && !file ?
-			       fail_hint(err, "a bundle has its config.json at the top; `hoy spec` "
-					      "writes one") :
-			       -1;
+		return err->code == ENOENT && !file
+			       ? fail_hint(err,
+					   "a bundle has its config.json at the top; `hoy spec` "
+					   "writes one")
+			       : -1;
 	}
 	return config_read(fd, name, &input->arena, &report, &input->config, err);
 }
@@ -71,8 +72,8 @@ static struct plan_source_facts *probe_sources(struct input *input, const char *
 
 	facts = arena_array(&input->arena, struct plan_source_facts, config->mounts.len + 1);
 	for (size_t i = 0; facts && i < config->mounts.len; i++) {
-		const char *source =
-			plan_bind_source(&input->arena, &config->mounts.items[i], bundle);
+		const char *source = plan_bind_source(&input->arena, &config->mounts.items[i],
+						      bundle);
 
 		if (!source || stat(source, &st) < 0)
 			continue;
@@ -108,23 +109,14 @@ int input_warnings(const struct plan *plan, const struct log *log, bool strict,
 	return 0;
 }
 
-static int make_plan(struct input *input, const struct hoy_context *context, const char *id,
-		     const char *bundle, const struct hoy_create_options *options,
-		     const struct plan_seccomp *filter, struct hoy_error *err)
+static int make_plan(struct input *input, const struct hoy_context *context,
+		     const struct plan_options *plan_options, const struct plan_seccomp *filter,
+		     struct hoy_error *err)
 {
-	struct plan_options plan_options = {
-		.id = id,
-		.bundle = bundle,
-		.cgroup_manager = context->cgroup_manager,
-		.no_pivot = options->no_pivot,
-		.no_new_keyring = options->no_new_keyring,
-		.preserve_fds = options->preserve_fds,
-		.listen_fds = options->listen_fds,
-	};
-	struct plan_source_facts *sources = probe_sources(input, bundle);
+	struct plan_source_facts *sources = probe_sources(input, plan_options->bundle);
 	const struct plan_input plan_input = {
 		.config = input->config,
-		.options = &plan_options,
+		.options = plan_options,
 		.host = &input->host,
 		.sources = sources,
 		.filter = filter,
@@ -144,12 +136,21 @@ int input_read(struct input *input, const struct hoy_context *context, const cha
 {
 	const struct log log = { context->log, context->log_data, context->log_level };
 	struct plan_seccomp filter = { 0 };
-	char *bundle = bundle_path(input, options->bundle, err);
+	struct plan_options plan_options = {
+		.id = id,
+		.bundle = bundle_path(input, options->bundle, err),
+		.cgroup_manager = context->cgroup_manager,
+		.no_pivot = options->no_pivot,
+		.no_new_keyring = options->no_new_keyring,
+		.preserve_fds = options->preserve_fds,
+		.listen_fds = options->listen_fds,
+	};
 
-	if (!bundle || read_config(input, context, bundle, options->config_file, err) < 0)
+	if (!plan_options.bundle ||
+	    read_config(input, context, plan_options.bundle, options->config_file, err) < 0)
 		return -1;
 	if (input_filter(input, input->config, &log, state_root, &filter, err) < 0 ||
-	    make_plan(input, context, id, bundle, options, &filter, err) < 0 ||
+	    make_plan(input, context, &plan_options, &filter, err) < 0 ||
 	    input_warnings(input->plan, &log, context->strict, err) < 0) {
 		config_locate(input->config, err);
 		return -1;

@@ -152,8 +152,8 @@ int launch_write_maps(struct launch *launch, struct hoy_error *err)
 	if (write_map(&mapped, "uid_map", "linux.uidMappings", plan->uid_maps, plan->uid_maps_len,
 		      err) < 0)
 		return -1;
-	return write_map(&mapped, "gid_map", "linux.gidMappings", plan->gid_maps, plan->gid_maps_len,
-			 err);
+	return write_map(&mapped, "gid_map", "linux.gidMappings", plan->gid_maps,
+			 plan->gid_maps_len, err);
 }
 
 /* ---- idmapped mounts ---- */
@@ -172,7 +172,8 @@ static int open_mapped(const struct launch *launch, const struct plan_mount *mou
 	char name[32];
 	int fd;
 
-	if (write_map(mapped, "uid_map", mount->at, mount->uid_maps, mount->uid_maps_len, err) < 0 ||
+	if (write_map(mapped, "uid_map", mount->at, mount->uid_maps, mount->uid_maps_len, err) <
+		    0 ||
 	    write_map(mapped, "gid_map", mount->at, mount->gid_maps, mount->gid_maps_len, err) < 0)
 		return fail_in(err, "map the ids of the mount");
 	format_text(name, sizeof(name), "%d/ns/user", (int)mapped->pid);

@@ -61,9 +61,9 @@ static int receive(const struct gate *gate, struct gate_message *message, struct
 		return 0;
 	if (len != (ssize_t)GATE_SHORT)
 		return fail(err, len < 0 ? errno : 0, "hear from init");
-	if (message->type == GATE_ERROR && read(gate->result, &message->error,
-						sizeof(message->error)) !=
-						   (ssize_t)sizeof(message->error))
+	if (message->type == GATE_ERROR &&
+	    read(gate->result, &message->error, sizeof(message->error)) !=
+		    (ssize_t)sizeof(message->error))
 		return fail(err, 0, "init sent a malformed error");
 	return 1;
 }
@@ -105,8 +105,9 @@ static int end_of_gate(const struct container *container, bool execing, struct h
 	procfs = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (file_process_is_exiting(procfs, container->record->pid, INIT_NAME) <= 0)
 		return 0;
-	return fail_at(err, "linux.seccomp", 0,
-		       "init was killed at execve; a filter that forbids execve does that (SIGSYS)");
+	return fail_at(
+		err, "linux.seccomp", 0,
+		"init was killed at execve; a filter that forbids execve does that (SIGSYS)");
 }
 
 static int run_gate(const struct container *container, const struct gate *gate,
