@@ -17,7 +17,6 @@
 
 #include "base/arena.h"
 #include "config/config.h"
-#include "config/unsupported.h"
 #include "host.h"
 #include "plan/dump.h"
 #include "plan/plan.h"
@@ -35,12 +34,6 @@ struct situation {
 	size_t files_len, missing_len;
 	bool is_exec, is_json;
 };
-
-/* Planning is ahead of what hoy applies: here nothing is refused for that. */
-void unsupported_tell(struct problems *problems)
-{
-	(void)problems;
-}
 
 static _Noreturn void die(const char *what, const char *value)
 {

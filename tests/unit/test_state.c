@@ -236,6 +236,7 @@ static struct state_record full_record(void)
 		.has_process = true,
 		.host_mounts = mounts,
 		.host_mounts_len = 2,
+		.resctrl = { .group = "g \n1", .made_monitoring = true },
 		.annotations = annotations,
 		.annotations_len = 2,
 		.poststop = { .items = hooks,
@@ -288,6 +289,8 @@ static void a_record_is_read_as_it_was_written(void **state)
 	assert_null(read->late_writes[1].at);
 	assert_int_equal(read->host_mounts_len, 2);
 	assert_string_equal(read->host_mounts[1], "/b \"c\"");
+	assert_string_equal(read->resctrl.group, "g \n1");
+	assert_true(read->resctrl.made_monitoring && !read->resctrl.made_group);
 	assert_string_equal(read->annotations[1].key, "com.y");
 	assert_int_equal(read->poststart.len, 0);
 	assert_hooks(&read->poststop, &written.poststop);
@@ -363,6 +366,8 @@ static void the_essentials_survive_the_record(void **state)
 	assert_true(read->start_time == written.start_time);
 	assert_string_equal(read->boot_id, written.boot_id);
 	assert_true(read->private_pid_namespace);
+	assert_string_equal(read->resctrl.group, "g \n1");
+	assert_true(read->resctrl.made_monitoring && !read->resctrl.made_group);
 	assert_true(has_mounts);
 	arena_done(&arena);
 	assert_int_equal(state_dir_remove(&dir, &err), 0);

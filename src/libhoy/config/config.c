@@ -13,7 +13,6 @@
 #include "base/json_read.h"
 #include "config/field.h"
 #include "config/table.h"
-#include "config/unsupported.h"
 #include "config/validate.h"
 #include "sys/error.h"
 

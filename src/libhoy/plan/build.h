@@ -140,6 +140,9 @@ int plan_hooks(struct plan_builder *builder);
 /** For `exec`: the state that the seccomp agent is told, without any hook. */
 int plan_agent_state(struct plan_builder *builder);
 
+/* intelrdt.c */
+int plan_intel_rdt(struct plan_builder *builder);
+
 /* cgroup.c, resources.c */
 int plan_cgroup(struct plan_builder *builder);
 /** Whom the cgroup is handed to; after plan_mounts(). */

@@ -581,6 +581,27 @@ static void dump_cgroup(struct dump *dump, const struct plan_cgroup *cgroup)
 	dump_pairs(dump, "properties", "property", cgroup->properties, cgroup->properties_len);
 }
 
+static void dump_intel_rdt(struct dump *dump, const struct plan_intel_rdt *rdt)
+{
+	if (!rdt->group)
+		return;
+	dump_begin(dump, "intelRdt", "intelRdt");
+	dump_put_string(dump, "group", *rdt->group ? rdt->group : "/");
+	dump_put_flag(dump, "own", rdt->is_own);
+	dump_put_flag(dump, "mustExist", rdt->must_exist);
+	dump_put_flag(dump, "monitoring", rdt->monitoring);
+	dump_end(dump);
+	dump_begin_list(dump, "schemata");
+	for (size_t i = 0; i < rdt->schemata_len; i++) {
+		dump_begin(dump, "schema", NULL);
+		dump_put_string(dump, "line", rdt->schemata[i].line);
+		dump_put_flag(dump, "compared", rdt->schemata[i].is_compared);
+		dump_put_string(dump, "at", rdt->schemata[i].at);
+		dump_end(dump);
+	}
+	dump_end_list(dump);
+}
+
 /* ---- all of it ---- */
 
 static void dump_plan(struct dump *dump, const struct plan *plan)
@@ -593,6 +614,7 @@ static void dump_plan(struct dump *dump, const struct plan *plan)
 	dump_namespaces(dump, plan);
 	dump_net_devices(dump, plan);
 	dump_cgroup(dump, &plan->cgroup);
+	dump_intel_rdt(dump, &plan->intel_rdt);
 	dump_root(dump, plan);
 	dump_files(dump, plan);
 	dump_process(dump, &plan->process);

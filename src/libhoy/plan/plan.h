@@ -331,6 +331,29 @@ enum plan_hook_kind {
 	PLAN_HOOK_KINDS,
 };
 
+/* ---- resctrl ---- */
+
+struct plan_schema {
+	const char *at;
+	/** A line for the file schemata. */
+	const char *line;
+	/** Of a group that is there already it must hold, and is not written. */
+	bool is_compared;
+};
+
+struct plan_intel_rdt {
+	/** Directory below the file system's root, "" for the root itself; NULL = no resctrl. */
+	const char *group;
+	/** Named by the container's id: removed with it if it had to be made. */
+	bool is_own;
+	bool must_exist;
+	/** A monitoring group named by the container's id. */
+	bool monitoring;
+	/** In the order of writing. */
+	struct plan_schema *schemata;
+	size_t schemata_len;
+};
+
 /* ---- cgroup ---- */
 
 struct plan_device_rule {
@@ -421,6 +444,7 @@ struct plan {
 	struct plan_process process;
 	struct plan_hooks hooks[PLAN_HOOK_KINDS];
 	struct plan_cgroup cgroup;
+	struct plan_intel_rdt intel_rdt;
 	/** Pairs for the state. */
 	struct plan_parameter *annotations;
 	size_t annotations_len;

@@ -11,6 +11,7 @@
 #include "cgroup/driver.h"
 #include "runtime/context.h"
 #include "runtime/hooks.h"
+#include "runtime/resctrl.h"
 #include "sys/cleanup.h"
 #include "sys/compat.h"
 #include "sys/error.h"
@@ -120,6 +121,19 @@ static int undo_mounts(const struct state_record *record, struct hoy_error *err)
 	return 0;
 }
 
+static int remove_resctrl(const struct state_record *record, struct hoy_error *err)
+{
+	const struct state_resctrl *made = &record->resctrl;
+	struct hoy_error unused;
+	autoclose int resctrl = -1;
+
+	if (!made->made_group && !made->made_monitoring)
+		return 0;
+	/* If it is no longer mounted, its groups are gone with it. */
+	resctrl = resctrl_open(&unused);
+	return resctrl < 0 ? 0 : resctrl_remove(resctrl, made, record->id, err);
+}
+
 static void warn_of_the_unknown(const struct state_record *record, const struct log *log)
 {
 	if (record->pid > 0 && record->cgroup_inode == 0 && !record->private_pid_namespace)
@@ -149,6 +163,8 @@ int destroy_resources(const struct state_record *record, const struct log *log,
 	cgroup_done(&cgroup);
 	if (r == 0)
 		r = undo_mounts(record, err);
+	if (r == 0)
+		r = remove_resctrl(record, err);
 	if (r == 0)
 		warn_of_the_unknown(record, log);
 	return r;

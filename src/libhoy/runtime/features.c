@@ -102,6 +102,15 @@ static void write_memory_policy(struct json_writer *writer)
 	json_write_end(writer);
 }
 
+static void write_intel_rdt(struct json_writer *writer)
+{
+	json_write_object(writer, "intelRdt");
+	json_write_bool(writer, "enabled", true);
+	json_write_bool(writer, "schemata", true);
+	json_write_bool(writer, "monitoring", true);
+	json_write_end(writer);
+}
+
 static void write_linux(struct json_writer *writer)
 {
 	json_write_object(writer, "linux");
@@ -111,7 +120,7 @@ static void write_linux(struct json_writer *writer)
 	write_seccomp(writer);
 	write_enabled(writer, "apparmor", true);
 	write_enabled(writer, "selinux", true);
-	write_enabled(writer, "intelRdt", false);
+	write_intel_rdt(writer);
 	write_memory_policy(writer);
 	json_write_object(writer, "mountExtensions");
 	write_enabled(writer, "idmap", true);

@@ -6,6 +6,7 @@
  * runtime.
  *
  *     cgroup -> "INODE PATH"    init -> "PID START-TIME PRIVATE BOOT-ID"    mounts -> "NUMBER"
+ *     resctrl -> "MADE-GROUP MADE-MONITORING GROUP"
  */
 #include <limits.h>
 #include <stdio.h>
@@ -66,7 +67,7 @@ int state_note_cgroup(const struct state_dir *dir, const struct state_record *re
 
 void copies_write(const struct state_dir *dir, const struct state_record *record)
 {
-	char text[128];
+	char text[PATH_MAX];
 
 	if (record->phase != STATE_PHASE_CREATING)
 		return;
@@ -81,6 +82,11 @@ void copies_write(const struct state_dir *dir, const struct state_record *record
 	if (record->host_mounts_len != 0) {
 		format_text(text, sizeof(text), "%zu", record->host_mounts_len);
 		(void)write_copy(dir, STATE_COPY_MOUNTS, text);
+	}
+	if (record->resctrl.group) {
+		format_text(text, sizeof(text), "%d %d %s", record->resctrl.made_group,
+			    record->resctrl.made_monitoring, record->resctrl.group);
+		(void)write_copy(dir, STATE_COPY_RESCTRL, text);
 	}
 }
 
@@ -127,6 +133,21 @@ static int salvage_init(char *text, struct arena *arena, struct state_record *re
 	return 0;
 }
 
+static int salvage_resctrl(char *text, struct arena *arena, struct state_resctrl *resctrl)
+{
+	uint64_t made_group, made_monitoring;
+
+	if (read_number(&text, 1, &made_group) < 0 || read_number(&text, 1, &made_monitoring) < 0 ||
+	    !text)
+		return -EINVAL;
+	resctrl->group = arena_strdup(arena, text);
+	if (!resctrl->group)
+		return -ENOMEM;
+	resctrl->made_group = made_group;
+	resctrl->made_monitoring = made_monitoring;
+	return 0;
+}
+
 /** Reads the copies of what the record does not say. */
 static int complete(const struct state_dir *dir, struct arena *arena, struct state_record *record)
 {
@@ -137,6 +158,8 @@ static int complete(const struct state_dir *dir, struct arena *arena, struct sta
 		r = salvage_cgroup(text, arena, record);
 	if (r == 0 && record->pid == 0 && read_copy(dir, STATE_COPY_INIT, text))
 		r = salvage_init(text, arena, record);
+	if (r == 0 && !record->resctrl.group && read_copy(dir, STATE_COPY_RESCTRL, text))
+		r = salvage_resctrl(text, arena, &record->resctrl);
 	return r;
 }
 

@@ -27,7 +27,7 @@
 /* All that hoy ever makes in a container's directory. */
 static const char *const known_names[] = {
 	STATE_FILE,	   STATE_CONFIG_FILE, STATE_GATE_GO,	 STATE_GATE_RESULT,
-	STATE_COPY_CGROUP, STATE_COPY_INIT,   STATE_COPY_MOUNTS,
+	STATE_COPY_CGROUP, STATE_COPY_INIT,   STATE_COPY_MOUNTS, STATE_COPY_RESCTRL,
 };
 
 bool hoy_id_is_valid(const char *id)

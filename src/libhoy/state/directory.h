@@ -9,6 +9,7 @@
 #define STATE_COPY_CGROUP "cgroup"
 #define STATE_COPY_INIT	  "init"
 #define STATE_COPY_MOUNTS "mounts"
+#define STATE_COPY_RESCTRL "resctrl"
 
 /**
  * Calls a function for each name in a directory but "." and "..", until it returns < 0. Silent.

@@ -160,6 +160,13 @@ static void write_record(struct json_writer *writer, const struct state_record *
 			json_write_string(writer, NULL, record->host_mounts[i]);
 		json_write_end(writer);
 	}
+	if (record->resctrl.group) {
+		json_write_object(writer, "resctrl");
+		json_write_string(writer, "group", record->resctrl.group);
+		json_write_bool(writer, "madeGroup", record->resctrl.made_group);
+		json_write_bool(writer, "madeMonitoring", record->resctrl.made_monitoring);
+		json_write_end(writer);
+	}
 	if (record->annotations_len > 0) {
 		json_write_object(writer, "annotations");
 		for (size_t i = 0; i < record->annotations_len; i++)
@@ -369,12 +376,25 @@ static int read_hooks(const struct json_node *object, struct arena *arena, struc
 	return 0;
 }
 
+static int read_resctrl(const struct json_node *object, struct state_resctrl *resctrl)
+{
+	if (!object)
+		return 0;
+	if (json_get_string(json_member(object, "group"), &resctrl->group) < 0 ||
+	    json_get_bool(json_member(object, "madeGroup"), &resctrl->made_group) < 0 ||
+	    json_get_bool(json_member(object, "madeMonitoring"), &resctrl->made_monitoring) < 0)
+		return -EINVAL;
+	return 0;
+}
+
 static int read_lists(const struct json_node *document, struct arena *arena,
 		      struct state_record *record, struct hoy_error *err)
 {
 	if (read_strings(json_member(document, "hostMounts"), arena, (char ***)&record->host_mounts,
 			 &record->host_mounts_len) < 0)
 		return fail_member(err, "hostMounts");
+	if (read_resctrl(json_member(document, "resctrl"), &record->resctrl) < 0)
+		return fail_member(err, "resctrl");
 	if (read_annotations(json_member(document, "annotations"), arena, record) < 0)
 		return fail_member(err, "annotations");
 	if (read_late_writes(json_member(document, "lateWrites"), arena, record) < 0)

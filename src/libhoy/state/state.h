@@ -35,6 +35,14 @@ enum state_phase {
 	STATE_PHASE_DELETED,
 };
 
+/** A group of resctrl that the container's processes are in. */
+struct state_resctrl {
+	/** Directory below the file system's root, "" for the root; NULL = none. */
+	const char *group;
+	/** Made for this container, or about to be: removed with it. */
+	bool made_group, made_monitoring;
+};
+
 /** What is known of a container. Strings are never NULL unless said; all in one arena. */
 struct state_record {
 	enum state_phase phase;
@@ -61,6 +69,7 @@ struct state_record {
 	bool private_pid_namespace;
 	/** CLONE_NEW* flags of the namespaces that differ from the runtime's. */
 	uint64_t namespaces;
+	struct state_resctrl resctrl;
 	/** Late limits: `start` writes them when init asks (see GATE_LIMITS). */
 	struct plan_cgroup_write *late_writes;
 	size_t late_writes_len;
