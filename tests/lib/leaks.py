@@ -107,8 +107,9 @@ class Watch:
                  for pid, (state, name) in self.processes().items()]
         lines += [f"mount {point}" for mount in mounts() if mount not in self.mounts
                   for _id, point in [mount]]
+        # A directory that somebody else removes takes the mounts on it along, in every namespace.
         lines += [f"mount {point} is gone" for mount in self.mounts if mount not in mounts()
-                  for _id, point in [mount]]
+                  for _id, point in [mount] if os.path.exists(point)]
         lines += [f"cgroup {path}" for path in cgroups(self.cgroup)]
         lines += [f"state {name}" for name in containers(self.state_root)]
         lines += [f"descriptor {fd} {target}" for fd, target in descriptors().items()
