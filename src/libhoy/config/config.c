@@ -45,7 +45,6 @@ int config_read(int fd, const char *file_name, struct arena *arena,
 		return -1;
 	config = target;
 	validate_config(&problems, config);
-	unsupported_tell(&problems);
 	if (problems_end(&problems) < 0)
 		return -1;
 	config->document = problems.document;
@@ -64,7 +63,6 @@ int config_read_process(int fd, const char *file_name, struct arena *arena,
 	if (read_fields(&problems, fd, file_name, arena, &process_table, &target) < 0)
 		return -1;
 	validate_process(&problems, target);
-	unsupported_tell(&problems);
 	if (problems_end(&problems) < 0)
 		return -1;
 	*ret_process = target;
@@ -81,7 +79,6 @@ int config_read_resources(int fd, const char *file_name, struct arena *arena,
 	if (read_fields(&problems, fd, file_name, arena, &resources_table, &target) < 0)
 		return -1;
 	validate_resources(&problems, target);
-	unsupported_tell(&problems);
 	if (problems_end(&problems) < 0)
 		return -1;
 	*ret_resources = target;

@@ -154,10 +154,10 @@ int plan_build(struct arena *arena, const struct plan_input *input, struct plan 
 {
 	/** A concern may read what those above it have put into the plan. */
 	static int (*const concerns[])(struct plan_builder *) = {
-		plan_annotations, plan_namespaces, plan_id_maps, plan_net_devices,
-		plan_root,	  plan_cgroup,	   plan_mounts,	 plan_staging,
-		plan_cgroup_owner, plan_devices,   plan_mount_order, plan_paths,
-		plan_sysctl,	  plan_own_process, plan_hooks,	 plan_intel_rdt,
+		plan_annotations,  plan_namespaces,  plan_id_maps,     plan_net_devices,
+		plan_root,	   plan_cgroup,	     plan_mounts,      plan_staging,
+		plan_cgroup_owner, plan_devices,     plan_mount_order, plan_paths,
+		plan_sysctl,	   plan_own_process, plan_hooks,       plan_intel_rdt,
 	};
 	struct plan_builder builder = builder_of(arena, input, err);
 
