@@ -129,10 +129,9 @@ static int plan_kind(struct plan_builder *builder, const struct kind *kind)
 
 int plan_agent_state(struct plan_builder *builder)
 {
-	return wants_agent(builder) ?
-		       plan_state(builder, HOY_RUNNING,
-				  &builder->plan->hooks[PLAN_START_CONTAINER]) :
-		       0;
+	return wants_agent(builder) ? plan_state(builder, HOY_RUNNING,
+						 &builder->plan->hooks[PLAN_START_CONTAINER])
+				    : 0;
 }
 
 int plan_hooks(struct plan_builder *builder)

@@ -164,7 +164,8 @@ int plan_mount_order(struct plan_builder *builder)
 	for (size_t i = 0; i < builder->plan->mounts_len; i++) {
 		struct plan_mount *mount = &builder->plan->mounts[i];
 
-		/* How engines ask for bidirectional volumes: both words, so that one is no accident. */
+		/* How engines ask for bidirectional volumes: both words, so that one is no
+		 * accident. */
 		mount->shared_with_host = shared && mount->kind == PLAN_MOUNT_BIND &&
 					  mount->attributes.propagation == MS_SHARED;
 		if (may_be_late(mount))

@@ -69,7 +69,8 @@ struct plan_namespaces {
 
 struct plan_net_device {
 	const char *at;
-	/** Name in the runtime's network namespace, and in the container's ("eth%d": a free one). */
+	/** Name in the runtime's network namespace, and in the container's ("eth%d": a free one).
+	 */
 	const char *device, *name;
 };
 
@@ -133,8 +134,8 @@ struct plan_mount {
 	/** PLAN_MOUNT_BIND: a source that is a symlink is not followed. */
 	bool source_nofollow;
 	/**
-	 * PLAN_MOUNT_BIND: stays a peer of the host's mount, so that what the container mounts in it
-	 * appears on the host: asked for by a shared bind under a shared rootfsPropagation.
+	 * PLAN_MOUNT_BIND: stays a peer of the host's mount, so that what the container mounts in
+	 * it appears on the host: asked for by a shared bind under a shared rootfsPropagation.
 	 */
 	bool shared_with_host;
 	/** Contents of the covered directory are copied into the new tmpfs (tmpcopyup). */

@@ -6,9 +6,9 @@
 #define STATE_GATE_GO	  "go"
 #define STATE_GATE_RESULT "result"
 /* Symlinks that are never followed: their targets are text, see copies.c. */
-#define STATE_COPY_CGROUP "cgroup"
-#define STATE_COPY_INIT	  "init"
-#define STATE_COPY_MOUNTS "mounts"
+#define STATE_COPY_CGROUP  "cgroup"
+#define STATE_COPY_INIT	   "init"
+#define STATE_COPY_MOUNTS  "mounts"
 #define STATE_COPY_RESCTRL "resctrl"
 
 /**
