@@ -149,7 +149,7 @@ static void a_strangers_file_stops_the_removal(void **state)
 	assert_int_equal(mknodat(dir.fd, ".state.json.123", S_IFREG | 0600, 0), 0);
 	assert_int_equal(mknodat(dir.fd, "diary", S_IFREG | 0600, 0), 0);
 	assert_int_equal(state_dir_remove(&dir, &err), -1);
-	assert_string_equal(err.text, "file diary in the state of c1 was not made by hoy");
+	assert_string_equal(err.text, "diary remains in the state of c1: it was not made by hoy");
 	assert_int_equal(count_names(dir.fd), 3);
 	assert_false(state_dir_is_gone(&dir));
 	assert_int_equal(unlinkat(dir.fd, "diary", 0), 0);

@@ -96,7 +96,8 @@ static int delete_locked(const struct hoy_context *context, struct container *co
 {
 	const struct log log = context_log(context);
 
-	if (state_read(&container->dir, &container->arena, &container->record, err) < 0)
+	if (state_read(&container->dir, &container->arena, &container->record, err) < 0 ||
+	    state_compare_copies(&container->dir, container->record, err) < 0)
 		return force ? delete_damaged(container, &log, err) : -1;
 	if (!force && check_status(context, container, err) < 0)
 		return -1;

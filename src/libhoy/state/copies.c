@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "base/number.h"
+#include "base/string.h"
 #include "state/directory.h"
 #include "state/record.h"
 #include "sys/cleanup.h"
@@ -166,6 +167,24 @@ static int complete(const struct state_dir *dir, struct arena *arena, struct sta
 int copies_complete(const struct state_dir *dir, struct arena *arena, struct state_record *record)
 {
 	return record->phase == STATE_PHASE_CREATING ? complete(dir, arena, record) : 0;
+}
+
+int state_compare_copies(const struct state_dir *dir, const struct state_record *record,
+			 struct hoy_error *err)
+{
+	char present[PATH_MAX], text[PATH_MAX];
+
+	format_text(text, sizeof(text), "%llu %s", (unsigned long long)record->cgroup_inode,
+		    record->cgroup);
+	if (read_copy(dir, STATE_COPY_CGROUP, present) && strcmp(present, text) != 0)
+		return fail(err, 0, "its record names cgroup %s, but a copy of it does not",
+			    record->cgroup);
+	format_text(text, sizeof(text), "%d %llu ", (int)record->pid,
+		    (unsigned long long)record->start_time);
+	if (read_copy(dir, STATE_COPY_INIT, present) && !string_starts(present, text))
+		return fail(err, 0, "its record names process %d, but a copy of it does not",
+			    (int)record->pid);
+	return 0;
 }
 
 int state_salvage(const struct state_dir *dir, struct arena *arena,

@@ -182,8 +182,11 @@ int directory_each(int dirfd, int (*function)(int dirfd, const char *name, void 
 
 static int check_known(int dirfd, const char *name, void *data)
 {
-	(void)dirfd;
-	if (is_known(name))
+	struct stat st;
+
+	/* hoy makes no directories in there, whatever their name. */
+	if (is_known(name) && (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+			       !S_ISDIR(st.st_mode)))
 		return 0;
 	format_text(data, NAME_MAX + 1, "%s", name);
 	return -ENOTEMPTY;
@@ -306,8 +309,8 @@ int state_dir_remove(struct state_dir *dir, struct hoy_error *err)
 	int r = directory_each(dir->fd, check_known, stranger);
 
 	if (r == -ENOTEMPTY)
-		return fail(err, 0, "file %s in the state of %s was not made by hoy", stranger,
-			    dir->name);
+		return fail(err, 0, "%s remains in the state of %s: it was not made by hoy",
+			    stranger, dir->name);
 	/* A single step takes the id away: whatever ends us later leaves what can be swept. */
 	if (r == 0 && dir->name[0] != '.') {
 		r = temporary_name(dir->name, temporary);

@@ -156,6 +156,13 @@ int state_read(const struct state_dir *dir, struct arena *arena, struct state_re
 	       struct hoy_error *err);
 
 /**
+ * Whether the record says the same of cgroup and init as the copies do that state_write() has left:
+ * a record that was changed behind our back can be well formed. @returns 0, or -1
+ */
+int state_compare_copies(const struct state_dir *dir, const struct state_record *record,
+			 struct hoy_error *err);
+
+/**
  * What can be known of a container whose state.json is missing or damaged: cgroup and init, from
  * copies that state_write() leaves beside it. Members that no copy holds are 0 and "".
  * @param ret_has_mounts  mounts in the host's mount namespace were recorded and cannot be told
