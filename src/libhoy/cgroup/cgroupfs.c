@@ -96,25 +96,56 @@ static int enter_parent(struct making *making, char *name)
 	return take_fd(&parent);
 }
 
-/* Makes or finds the container's cgroup. @returns 0 or -errno; -ENOENT: a parent has gone again */
-static int enter(struct making *making)
+/* Finds the container's cgroup. @returns 1 if there is one, 0 if not, -errno */
+static int find_leaf(struct making *making, int parent, const char *name)
+{
+	int r = tree_open_below(parent, name);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	making->cgroup.fd = r;
+	return 1;
+}
+
+/*
+ * Controllers come first: another runtime that is about to enable the same ones shows them already
+ * while their files are still being made; only mkdir(2) waits for it.
+ */
+static int enable_above(const struct making *making, struct hoy_error *err)
+{
+	const struct plan_cgroup *plan = making->plan;
+
+	if (plan->owner >= 0)
+		controllers_offer(making->mount, making->path);
+	return controllers_enable(making->mount, making->path, plan->writes, plan->writes_len, err);
+}
+
+static int make_leaf(struct making *making, int parent, const char *name)
+{
+	int r = make_one(parent, name, &making->leaf_made);
+
+	if (making->leaf_made && making->made == 0)
+		making->made = strlen(making->path);
+	if (r == 0)
+		r = find_leaf(making, parent, name);
+	return r == 0 ? -ENOENT : r;
+}
+
+/* Makes or finds the container's cgroup. @returns 1, 0 if a parent has gone again, or -1 */
+static int enter(struct making *making, struct hoy_error *err)
 {
 	char name[NAME_MAX + 1];
 	autoclose int parent = enter_parent(making, name);
-	int r;
+	int r = parent < 0 ? parent : find_leaf(making, parent, name);
 
-	if (parent < 0)
-		return parent;
-	r = make_one(parent, name, &making->leaf_made);
-	if (r < 0)
-		return r;
-	if (making->leaf_made && making->made == 0)
-		making->made = strlen(making->path);
-	r = tree_open_below(parent, name);
-	if (r < 0)
-		return r;
-	making->cgroup.fd = r;
-	return 0;
+	if (r == 0) {
+		if (enable_above(making, err) < 0)
+			return err->code == ENOENT ? 0 : -1;
+		r = make_leaf(making, parent, name);
+	}
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? fail_path(err, making->plan, r, "make", making->plan->path) : 1;
 }
 
 /* Takes the inode; and the umask of libhoy's caller must not show. */
@@ -134,7 +165,7 @@ static int identify(struct making *making)
 static int make(struct making *making, struct hoy_error *err)
 {
 	const struct plan_cgroup *plan = making->plan;
-	int r = -ENOENT;
+	int r = 0;
 
 	format_text(making->cgroup.path, sizeof(making->cgroup.path), "%s%s", plan->mount_point,
 		    plan->path);
@@ -146,10 +177,13 @@ static int make(struct making *making, struct hoy_error *err)
 		return fail_at(err, plan->at, 0, "%s is no cgroup2 file system", plan->mount_point);
 	if (making->mount < 0)
 		return fail_path(err, plan, making->mount, "open", "");
-	for (int tries = 0; r == -ENOENT && tries < WALK_TRIES; tries++)
-		r = enter(making);
-	if (r >= 0)
-		r = identify(making);
+	for (int tries = 0; r == 0 && tries < WALK_TRIES; tries++)
+		r = enter(making, err);
+	if (r == 0)
+		r = fail_path(err, plan, -ENOENT, "make", plan->path);
+	if (r < 0)
+		return -1;
+	r = identify(making);
 	return r < 0 ? fail_path(err, plan, r, "make", plan->path) : 0;
 }
 
@@ -209,12 +243,8 @@ static int limit(struct making *making, struct hoy_error *err)
 {
 	const struct plan_cgroup *plan = making->plan;
 
-	if (check_joinable(making, err) < 0)
-		return -1;
-	if (plan->owner >= 0)
-		controllers_offer(making->mount, making->path);
-	if (controllers_enable(making->mount, making->path, plan->writes, plan->writes_len, err) <
-		    0 ||
+	if (check_joinable(making, err) < 0 ||
+	    (!making->leaf_made && enable_above(making, err) < 0) ||
 	    cgroup_write_all(making->cgroup.fd, plan->writes, plan->writes_len, false, err) < 0 ||
 	    resources_delegate(making->cgroup.fd, plan, err) < 0)
 		return -1;

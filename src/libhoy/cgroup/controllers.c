@@ -215,14 +215,18 @@ static int pass_down(int mount, const char *prefix, const struct needs *all, str
 	return enable(cgroup, &missing, prefix, err);
 }
 
-/* True if the container's cgroup has all of them already. */
+/* True if the cgroup above the container's passes all of them down already. */
 static bool are_met(int mount, const char *path, const struct needs *all)
 {
-	autoclose int cgroup = tree_open_below(mount, path);
+	const char *slash = strrchr(path, '/');
 	struct needs missing = *all;
-	char list[1024];
+	char prefix[PATH_MAX] = ".", list[1024];
+	autoclose int parent = -1;
 
-	if (cgroup < 0 || file_read(cgroup, "cgroup.controllers", list, sizeof(list)) < 0)
+	if (slash)
+		format_text(prefix, sizeof(prefix), "%.*s", (int)(slash - path), path);
+	parent = tree_open_below(mount, prefix);
+	if (parent < 0 || file_read(parent, "cgroup.subtree_control", list, sizeof(list)) < 0)
 		return false;
 	drop_met(&missing, list);
 	return missing.len == 0;

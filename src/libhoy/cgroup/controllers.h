@@ -13,7 +13,7 @@
  * Enables, in every cgroup above `path`, those controllers that the writes need and that are not
  * enabled there yet (cgroup.subtree_control).
  * @param mount  descriptor of the cgroup2 mount point
- * @param path   of the container's cgroup, which exists, below it; no leading slash
+ * @param path   of the container's cgroup below it, which need not exist yet; no leading slash
  * @returns 0, or -1 with an error that names the field, the controller, and why it is missing
  */
 int controllers_enable(int mount, const char *path, const struct plan_cgroup_write *writes,
