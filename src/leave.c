@@ -150,6 +150,8 @@ int leave_binary(void)
 	ssize_t len;
 	int count, r;
 
+	if (BUILT_WITH_SANITIZER)
+		return -EOPNOTSUPP;
 	if (prctl(PR_SET_MM, PR_SET_MM_MAP_SIZE, &size, 0, 0) < 0 || size != sizeof(map))
 		return -ENOSYS;
 	len = readlinkat(AT_FDCWD, "/proc/self/exe", program, sizeof(program) - 1);

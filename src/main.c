@@ -106,6 +106,8 @@ static int find_root(char path[PATH_MAX], struct hoy_error *err)
 	char directory[PATH_MAX];
 	size_t len;
 
+	if (root && !root[0])
+		return fail(err, 0, "--root: the directory is missing");
 	if (root && root[0] == '/') {
 		len = format_text(path, PATH_MAX, "%s", root);
 	} else if (root) {

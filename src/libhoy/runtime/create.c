@@ -50,17 +50,29 @@ struct creation {
 	bool published;
 };
 
-/* RFC 3339 with nanoseconds. */
+/*
+ * RFC 3339 with nanoseconds. The calendar is computed here, since gmtime(3) reads the time zone's
+ * file first: counted from 1 March of year 0, leap days come last and months follow a formula.
+ */
 static void format_now(char *buffer, size_t size)
 {
+	const int64_t day_seconds = 86400, era_days = 146097;
 	struct timespec now = { 0 };
-	struct tm parts;
-	size_t len;
+	int64_t day, era, of_era, year, of_year, month, second;
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &parts);
-	len = strftime(buffer, size, "%Y-%m-%dT%H:%M:%S", &parts);
-	format_text(buffer + len, size - len, ".%09ldZ", now.tv_nsec);
+	day = now.tv_sec / day_seconds + 719468; /* days from there to 1970 */
+	second = now.tv_sec % day_seconds;
+	era = day / era_days;
+	of_era = day % era_days;
+	year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	of_year = of_era - (365 * year + year / 4 - year / 100);
+	month = (5 * of_year + 2) / 153;
+	format_text(buffer, size, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld.%09ldZ",
+		    (long long)(year + era * 400 + (month >= 10)),
+		    (long long)(month < 10 ? month + 3 : month - 9),
+		    (long long)(of_year - (153 * month + 2) / 5 + 1), (long long)(second / 3600),
+		    (long long)(second / 60 % 60), (long long)(second % 60), now.tv_nsec);
 }
 
 /* ---- the record ---- */

@@ -10,6 +10,7 @@
 
 #include "base/json_write.h"
 #include "runtime/state.h"
+#include "runtime/seccomp.h"
 #include "runtime/version.h"
 #include "spec/capability.h"
 #include "spec/hook.h"
@@ -82,13 +83,26 @@ static void write_cgroup(struct json_writer *writer)
 	json_write_end(writer);
 }
 
+/* Those that a filter can be made for: the specification knows more than an older libseccomp. */
+static void write_architectures(struct json_writer *writer)
+{
+	json_write_list(writer, "archs");
+	for (size_t i = 0; i < seccomp_architectures.len; i++) {
+		const struct word *word = &seccomp_architectures.words[i];
+
+		if (seccomp_supports_architecture((uint32_t)word->value))
+			json_write_string(writer, NULL, word->name);
+	}
+	json_write_end(writer);
+}
+
 static void write_seccomp(struct json_writer *writer)
 {
 	json_write_object(writer, "seccomp");
 	json_write_bool(writer, "enabled", true);
 	write_words(writer, "actions", &seccomp_actions);
 	write_words(writer, "operators", &seccomp_operators);
-	write_words(writer, "archs", &seccomp_architectures);
+	write_architectures(writer);
 	write_words(writer, "knownFlags", &seccomp_flags);
 	write_words(writer, "supportedFlags", &seccomp_flags);
 	json_write_end(writer);

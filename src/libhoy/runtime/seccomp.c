@@ -405,3 +405,13 @@ int seccomp_compile(const struct config_seccomp *config, const struct seccomp_op
 	*ret_filter = filter;
 	return 0;
 }
+
+bool seccomp_supports_architecture(uint32_t token)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int r = filter ? seccomp_arch_add(filter, token) : -ENOMEM;
+
+	if (filter)
+		seccomp_release(filter);
+	return r == 0 || r == -EEXIST;
+}

@@ -8,6 +8,7 @@
 #define HOY_RUNTIME_SECCOMP_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <hoy/error.h>
 
@@ -41,6 +42,9 @@ struct seccomp_options {
  */
 int seccomp_compile(const struct config_seccomp *config, const struct seccomp_options *options,
 		    struct arena *arena, struct plan_seccomp *ret_filter, struct hoy_error *err);
+
+/** Whether the libseccomp at hand can make a filter for an architecture (spec/seccomp_name.h). */
+bool seccomp_supports_architecture(uint32_t token);
 
 /**
  * Opens (and makes) the directory of cached filters below the state root. Silent: whoever gets an

@@ -298,6 +298,9 @@ static inline long compat_set_mempolicy(int mode, const unsigned long *nodes,
 }
 #define set_mempolicy(...) compat_set_mempolicy(__VA_ARGS__)
 
+#ifndef SCHED_DEADLINE
+#define SCHED_DEADLINE 6
+#endif
 /* <linux/sched/types.h> cannot be included beside <sched.h>: both define struct sched_param. */
 #ifndef SCHED_ATTR_SIZE_VER0
 #define SCHED_ATTR_SIZE_VER0 48
@@ -356,6 +359,18 @@ static inline int raw_getcwd(char *buffer, size_t size)
 /* glibc's errno words without locale; musl's strerror() is a table behind the program's locale. */
 #ifndef __GLIBC__
 #define strerrordesc_np strerror
+#endif
+
+/* A build with AddressSanitizer: its runtime does not bear what is done to mappings and memory. */
+#ifdef __SANITIZE_ADDRESS__
+#define BUILT_WITH_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define BUILT_WITH_SANITIZER 1
+#endif
+#endif
+#ifndef BUILT_WITH_SANITIZER
+#define BUILT_WITH_SANITIZER 0
 #endif
 
 #endif
