@@ -9,8 +9,8 @@
 #include <seccomp.h>
 
 #include "base/json_write.h"
-#include "runtime/state.h"
 #include "runtime/seccomp.h"
+#include "runtime/state.h"
 #include "runtime/version.h"
 #include "spec/capability.h"
 #include "spec/hook.h"
