@@ -498,7 +498,15 @@ static void test_unit_that_exists(void **state)
 	assert_int_equal(cgroup2_reap(pidfd), 128 + SIGKILL);
 	cgroup_done(&cgroup);
 	adopt(&plan, pid, &second);
-	end(&second, plan.unit, second_pidfd);
+	/* Nor does a cgroup that was removed before systemd could see it empty. */
+	assert_int_equal(kill(systemd, SIGSTOP), 0);
+	assert_int_equal(cgroup_kill(&second), 0);
+	assert_int_equal(cgroup2_reap(second_pidfd), 128 + SIGKILL);
+	assert_int_equal(cgroup_remove(&second, clock_ms() + 1000), 0);
+	assert_int_equal(kill(systemd, SIGCONT), 0);
+	pidfd = spawn(&pid);
+	adopt(&plan, pid, &cgroup);
+	end(&cgroup, plan.unit, pidfd);
 }
 
 static void test_refusals(void **state)

@@ -107,21 +107,41 @@ static int make_properties(const struct plan_cgroup *plan, pid_t pid,
 
 /* ---- the scope ---- */
 
+/* True if no process is in the unit's cgroup, or it is gone: systemd may never notice the latter.
+ */
+static bool is_abandoned(struct bus *bus, const struct plan_cgroup *plan)
+{
+	char path[PATH_MAX], group[PATH_MAX];
+	struct hoy_error unimportant;
+	autoclose int fd = -1;
+
+	if (bus_control_group(bus, plan->unit, group, sizeof(group), &unimportant) < 0)
+		return true;
+	if (format_text(path, sizeof(path), "%s%s", plan->mount_point, group) >= sizeof(path))
+		return false;
+	fd = tree_open(path);
+	return fd == -ENOENT || (fd >= 0 && events_read(fd, "cgroup.events", "populated") == 0);
+}
+
 /*
- * A unit of this name may be what is left of a container that has ended, or about to go. One that
- * still runs is somebody's: it is never stopped for us.
+ * A unit of this name may be what is left of a container that has ended, or about to go. One with
+ * processes in it is somebody's: it is never stopped for us.
  */
 static int start_unit(struct bus *bus, const struct plan_cgroup *plan,
 		      const struct systemd_properties *properties, struct hoy_error *err)
 {
 	const struct timespec pause = { .tv_nsec = EXISTS_WAIT_NS };
+	struct hoy_error unimportant;
 	int r;
 
 	for (int tries = 1;; tries++) {
 		r = bus_start_unit(bus, plan->unit, properties, err);
 		if (r != -EEXIST || tries == EXISTS_TRIES)
 			break;
-		bus_reset_failed(bus, plan->unit);
+		if (is_abandoned(bus, plan)) {
+			(void)bus_stop_unit(bus, plan->unit, &unimportant);
+			bus_reset_failed(bus, plan->unit);
+		}
 		(void)nanosleep(&pause, NULL);
 	}
 	return r < 0 ? fail_from(err, plan->at) : 0;
