@@ -375,12 +375,21 @@ static void see_signals(void)
 
 static void see_scheduler(void)
 {
-	struct sched_param parameter = { 0 };
-	int policy = sched_getscheduler(0);
+	/* sched_setattr(2): linux/sched/types.h cannot be included beside sched.h. */
+	struct {
+		unsigned int size, policy;
+		unsigned long long flags;
+		int nice;
+		unsigned int priority;
+		unsigned long long runtime, deadline, period;
+	} attributes = { 0 };
 
-	sched_getparam(0, &parameter);
-	printf("{\"policy\":%d,\"priority\":%d,\"nice\":%d,\"io\":%ld}", policy,
-	       parameter.sched_priority, getpriority(PRIO_PROCESS, 0),
+	syscall(SYS_sched_getattr, 0, &attributes, sizeof(attributes), 0);
+	printf("{\"policy\":%u,\"flags\":%llu,\"priority\":%u", attributes.policy,
+	       attributes.flags, attributes.priority);
+	printf(",\"runtime\":%llu,\"deadline\":%llu,\"period\":%llu", attributes.runtime,
+	       attributes.deadline, attributes.period);
+	printf(",\"nice\":%d,\"io\":%ld}", getpriority(PRIO_PROCESS, 0),
 	       syscall(SYS_ioprio_get, IOPRIO_SELF, 0));
 }
 
@@ -403,10 +412,11 @@ static void see_affinity(void)
 
 static void see_memory_policy(void)
 {
+	unsigned long nodes[16] = { 0 };
 	int mode = -1;
 
-	syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0);
-	printf("%d", mode);
+	syscall(SYS_get_mempolicy, &mode, nodes, sizeof(nodes) * 8, NULL, 0);
+	printf("{\"mode\":%d,\"nodes\":%lu}", mode, nodes[0]);
 }
 
 static void see_personality(void)

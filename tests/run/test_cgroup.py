@@ -1,0 +1,133 @@
+"""config-linux.md, cgroupsPath: where a container's cgroup is, without any controller; annotations."""
+
+import pytest
+
+req = pytest.mark.req
+pytestmark = pytest.mark.hoy
+
+
+@req("linux.cgroupsPath.absolute", "linux.cgroupsPath.created", "linux.cgroupsPath.consistent")
+@pytest.mark.parametrize("cwd", ["/", "/tmp"])
+def test_every_level_is_made_and_removed(bundle, runtime, session, cwd):
+    bundle.linux["cgroupsPath"] += "/x/y/z"
+    with runtime.created(bundle, cwd=cwd) as container:
+        assert (bundle.cgroup / "cgroup.procs").read_text().split() == [str(container.pid)]
+    assert not bundle.cgroup.exists()
+    # The levels above may be shared with others; whoever comes last may leave them to the caller.
+    for parent in (bundle.cgroup.parent, bundle.cgroup.parent.parent, bundle.cgroup.parent.parent.parent):
+        if parent.exists():
+            parent.rmdir()
+    assert session.cgroup.exists()
+
+
+@req("linux.cgroupsPath.created")
+@pytest.mark.parametrize("path", ["/{0}//a/", "/{0}/./a", "/./{0}/a/."])
+def test_paths_are_cleaned(bundle, runtime, session, path):
+    bundle.linux["cgroupsPath"] = path.format(f"{session.name}/clean{session.count}")
+    top = session.cgroup / f"clean{session.count}"
+    with runtime.created(bundle) as container:
+        assert (top / "a/cgroup.procs").read_text().split() == [str(container.pid)]
+    if top.exists():
+        top.rmdir()
+
+
+@req("linux.cgroupsPath.existing")
+def test_an_existing_cgroup_keeps_its_values(bundle, runtime):
+    bundle.cgroup.mkdir()
+    (bundle.cgroup / "cgroup.max.descendants").write_text("77")
+    with runtime.created(bundle):
+        assert (bundle.cgroup / "cgroup.max.descendants").read_text() == "77\n"
+    if bundle.cgroup.exists():
+        bundle.cgroup.rmdir()
+
+
+@req("linux.cgroupsPath.default")
+def test_two_containers_have_two_cgroups(bundle, make_bundle, runtime):
+    other = make_bundle()
+    with runtime.created(bundle, name="a") as first, runtime.created(other, name="b") as second:
+        assert first.proc("cgroup").read_text() != second.proc("cgroup").read_text()
+        assert (bundle.cgroup / "cgroup.procs").read_text().split() == [str(first.pid)]
+        assert (other.cgroup / "cgroup.procs").read_text().split() == [str(second.pid)]
+
+
+@req("linux.cgroupsPath.existing")
+def test_two_containers_cannot_share_one(bundle, make_bundle, runtime):
+    other = make_bundle()
+    other.linux["cgroupsPath"] = bundle.linux["cgroupsPath"]
+    with runtime.sleeping(bundle, name="a") as first:
+        runtime.create(other, name="b").fails("cgroup")
+        runtime("delete", "--force", "b").ok()
+        assert first.status == "running"
+
+
+def test_no_cgroup_at_all(bundle, runtime):
+    runtime.globals.append("--cgroup-manager=disabled")
+    with runtime.sleeping(bundle) as container:
+        assert not bundle.cgroup.exists()
+        assert f"0::{bundle.linux['cgroupsPath']}" not in container.proc("cgroup").read_text()
+        container.kill("KILL").silent()
+        container.wait()
+        container.delete().silent()
+
+
+def test_no_cgroup_and_no_pid_namespace_is_still_deleted(bundle, runtime):
+    runtime.globals.append("--cgroup-manager=disabled")
+    bundle.without_namespace("pid")
+    with runtime.sleeping(bundle):
+        runtime("delete", "--force", "c1").ok()
+
+
+def test_resources_without_a_cgroup_are_refused(bundle, runtime):
+    runtime.globals.append("--cgroup-manager=disabled")
+    bundle.linux["resources"] = {"pids": {"limit": 100}}
+    runtime.refuses(bundle, "linux.resources.pids")
+
+
+@req("linux.cgroups.fitness-check", "op.delete.resources")
+def test_a_forking_payload_cannot_survive(bundle, runtime):
+    """Without a pid namespace only the cgroup knows them all."""
+    bundle.without_namespace("pid")
+    bundle.sh("f() { sleep 0.01 & f & }; while :; do (setsid sleep 1000 &); done")
+    with runtime.running(bundle):
+        while len((bundle.cgroup / "cgroup.procs").read_text().split()) < 50:
+            pass
+        runtime("delete", "--force", "c1").silent()
+        assert not bundle.cgroup.exists()
+
+
+# ---- pause ----
+
+@req("state.status.custom-values")
+def test_pause_and_resume(bundle, runtime):
+    with runtime.sleeping(bundle) as container:
+        runtime("pause", "c1").silent()
+        assert container.status == "paused"
+        assert "frozen 1" in (bundle.cgroup / "cgroup.events").read_text()
+        runtime("exec", "c1", "true").fails("paused", status=255)
+        runtime("resume", "c1").silent()
+        assert container.status == "running"
+        runtime("pause", "c1").silent()
+        runtime("delete", "--force", "c1").silent()
+
+
+# ---- annotations ----
+
+@pytest.mark.parametrize("value, words", [
+    pytest.param([], "annotations", marks=req("config.annotations.map")),
+    pytest.param("x", "annotations", marks=req("config.annotations.map")),
+    pytest.param({"": "x"}, "annotations", marks=req("config.annotations.key.nonempty")),
+    pytest.param({"a": 1}, "annotations", marks=req("config.annotations.value.string")),
+    pytest.param({"a": None}, "annotations", marks=req("config.annotations.value.string"))])
+def test_annotations_that_are_refused(bundle, runtime, value, words):
+    bundle.config["annotations"] = value
+    runtime.refuses(bundle, words)
+
+
+@req("config.annotations.key.reverse-domain", "config.annotations.reserved.unknown",
+     "config.annotations.reserved.values")
+def test_annotations_of_any_name(bundle, runtime):
+    annotations = {"foo": "bar", "org.opencontainers.foo": "x",
+                   "org.opencontainers.image.stopSignal": "NOSUCH"}
+    bundle.config["annotations"] = annotations
+    with runtime.sleeping(bundle) as container:
+        assert container.state["annotations"] == annotations
