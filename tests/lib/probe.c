@@ -385,8 +385,8 @@ static void see_scheduler(void)
 	} attributes = { 0 };
 
 	syscall(SYS_sched_getattr, 0, &attributes, sizeof(attributes), 0);
-	printf("{\"policy\":%u,\"flags\":%llu,\"priority\":%u", attributes.policy,
-	       attributes.flags, attributes.priority);
+	printf("{\"policy\":%u,\"flags\":%llu,\"priority\":%u", attributes.policy, attributes.flags,
+	       attributes.priority);
 	printf(",\"runtime\":%llu,\"deadline\":%llu,\"period\":%llu", attributes.runtime,
 	       attributes.deadline, attributes.period);
 	printf(",\"nice\":%d,\"io\":%ld}", getpriority(PRIO_PROCESS, 0),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * runtime/resctrl.c on a directory of plain files. What the kernel does is done here: a group that is
- * made has its files at once, one that is removed takes them along, and what is written is noted.
+ * runtime/resctrl.c on a directory of plain files. What the kernel does is done here: a group that
+ * is made has its files at once, one that is removed takes them along, and what is written is
+ * noted.
  */
 #include "unit.h"
 
@@ -106,7 +107,11 @@ static struct plan_schema lines[] = {
 };
 
 static const struct plan_intel_rdt by_id = {
-	.group = "c1", .is_own = true, .monitoring = true, .schemata = lines, .schemata_len = 3,
+	.group = "c1",
+	.is_own = true,
+	.monitoring = true,
+	.schemata = lines,
+	.schemata_len = 3,
 };
 
 static int begin(void **state)
@@ -153,10 +158,9 @@ static void a_group_of_our_own_comes_and_goes(void **state)
 
 static void a_named_group_stays_when_the_container_goes(void **state)
 {
-	const struct plan_intel_rdt rdt = { .group = "g1",
-					    .monitoring = true,
-					    .schemata = lines,
-					    .schemata_len = 1 };
+	const struct plan_intel_rdt rdt = {
+		.group = "g1", .monitoring = true, .schemata = lines, .schemata_len = 1
+	};
 	struct unit *unit = *state;
 	struct state_resctrl made = { .group = "g1" };
 	struct hoy_error err = { 0 };

@@ -178,8 +178,9 @@ _Noreturn void bootstrap_main(const struct plan *plan, struct launch_fds *fds)
 		(void)close(fds->lock);
 	fds->lock = -1;
 	if (init_lifeline(fds, &err) < 0 || make_time_namespace(plan, fds, &err) < 0 ||
-	    stage_sources(plan, fds, &err) < 0 || enter_cgroup(fds, &err) < 0 ||
-	    join_all(fds, &err) < 0 || clone_init(plan, fds, &err) < 0)
+	    stage_sources(plan, fds, &err) < 0 || affinity_before_cgroup(plan, &err) < 0 ||
+	    enter_cgroup(fds, &err) < 0 || join_all(fds, &err) < 0 ||
+	    clone_init(plan, fds, &err) < 0)
 		bootstrap_die(fds, &err);
 	_exit(0);
 }

@@ -270,9 +270,6 @@ int step_execute(struct init *init, struct hoy_error *err)
 	const struct plan_seccomp *seccomp = &process->seccomp;
 	int listener = -1;
 
-	if (seccomp->flags & SECCOMP_FILTER_FLAG_NEW_LISTENER && seccomp->len &&
-	    listener_prepare(init, err) < 0)
-		return -1;
 	if (seccomp->len) {
 		listener = load_filter(seccomp, err);
 		if (listener < 0)

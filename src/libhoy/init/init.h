@@ -180,6 +180,9 @@ int step_start_container_hooks(struct init *init, struct hoy_error *err);
 /* process.c */
 int step_prepare(struct init *init, struct hoy_error *err);
 int step_scheduling(struct init *init, struct hoy_error *err);
+int step_scheduler(struct init *init, struct hoy_error *err);
+/** The affinity of a further process while it is not yet in the container's cgroup. */
+int affinity_before_cgroup(const struct plan *plan, struct hoy_error *err);
 int step_make_cwd(struct init *init, struct hoy_error *err);
 int step_home(struct init *init, struct hoy_error *err);
 int step_rlimits(struct init *init, struct hoy_error *err);
@@ -227,8 +230,7 @@ void staging_path(const struct launch_fds *fds, size_t index, char *path, size_t
 int copy_up(int from, int to, const char *at, struct hoy_error *err);
 
 /* listener.c */
-/** Starts the thread that sends the listener; call before the filter is loaded. */
-int listener_prepare(struct init *init, struct hoy_error *err);
+int step_listener(struct init *init, struct hoy_error *err);
 /** Hands the listener over and waits for the thread; makes no system call. */
 void listener_hand_over(int fd);
 

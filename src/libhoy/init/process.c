@@ -57,47 +57,58 @@ static int set_affinity(const struct plan_cpus *cpus, const char *at, struct hoy
 	return 0;
 }
 
-static int set_scheduler(const struct plan_scheduler *scheduler, struct hoy_error *err)
+/* The affinity of whoever has called us (an engine, a monitor) is not meant for the container. */
+static void reset_affinity(void)
 {
-	struct sched_attr attr = {
-		.size = sizeof(attr),
-		.sched_policy = scheduler->policy,
-		.sched_flags = scheduler->flags,
-		.sched_nice = scheduler->nice,
-		.sched_priority = scheduler->priority,
-		.sched_runtime = scheduler->runtime,
-		.sched_deadline = scheduler->deadline,
-		.sched_period = scheduler->period,
-	};
+	uint64_t all[PLAN_CPU_WORDS];
 
-	if (!scheduler->set)
-		return 0;
-	if (sched_setattr(0, &attr, 0) < 0)
-		return fail_at(err, "process.scheduler", errno, "set scheduling policy %u",
-			       scheduler->policy);
-	return 0;
+	memset(all, 0xff, sizeof(all));
+	(void)syscall(SYS_sched_setaffinity, 0, sizeof(all), all);
 }
 
-/* Spec: config.md#process (scheduler, ioPriority, execCPUAffinity), config-linux.md#memory-policy.
+int affinity_before_cgroup(const struct plan *plan, struct hoy_error *err)
+{
+	return set_affinity(&plan->process.initial_cpus, "process.execCPUAffinity.initial", err);
+}
+
+/*
+ * After: the cgroup, which says what CPUs there are. Spec: config.md#linux-process
+ * (execCPUAffinity), config-linux.md#memory-policy.
  */
 int step_scheduling(struct init *init, struct hoy_error *err)
 {
 	const struct plan_process *process = &init->plan->process;
 	unsigned long max_node = sizeof(process->memory_nodes) * 8 + 1;
 
-	if (set_affinity(&process->initial_cpus, "process.execCPUAffinity.initial", err) < 0 ||
-	    set_scheduler(&process->scheduler, err) < 0 ||
-	    set_affinity(&process->final_cpus, "process.execCPUAffinity.final", err) < 0)
+	if (process->reset_cpus)
+		reset_affinity();
+	if (set_affinity(&process->final_cpus, "process.execCPUAffinity.final", err) < 0)
 		return -1;
-	if (process->io_priority >= 0 && ioprio_set(1, 0, process->io_priority) < 0)
-		return fail_at(err, "process.ioPriority", errno, "set I/O priority 0x%x",
-			       (unsigned int)process->io_priority);
 	if (process->memory_policy >= 0 &&
 	    syscall(SYS_set_mempolicy, process->memory_policy,
 		    process->set_memory_nodes ? process->memory_nodes : NULL,
 		    process->set_memory_nodes ? max_node : 0) < 0)
 		return fail_at(err, "linux.memoryPolicy", errno, "set memory policy 0x%x",
 			       (unsigned int)process->memory_policy);
+	return 0;
+}
+
+/*
+ * The runtime has set the scheduler, for a user namespace gives no right to; only the loan of a
+ * flag is given back. After: hooks, and the thread for the seccomp listener. Before: capabilities.
+ */
+int step_scheduler(struct init *init, struct hoy_error *err)
+{
+	const struct plan_scheduler *scheduler = &init->plan->process.scheduler;
+	struct sched_attr attr;
+
+	if (!scheduler->reset_on_fork || scheduler->flags & SCHED_FLAG_RESET_ON_FORK)
+		return 0;
+	if (syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0) < 0)
+		return fail_at(err, "process.scheduler", errno, "read the scheduling policy");
+	attr.sched_flags &= ~(uint64_t)SCHED_FLAG_RESET_ON_FORK;
+	if (sched_setattr(0, &attr, 0) < 0)
+		return fail_at(err, "process.scheduler", errno, "let children inherit the policy");
 	return 0;
 }
 

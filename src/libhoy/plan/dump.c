@@ -415,6 +415,7 @@ static void dump_scheduler(struct dump *dump, const struct plan_scheduler *sched
 	dump_put_unsigned(dump, "runtimeNs", scheduler->runtime);
 	dump_put_unsigned(dump, "deadlineNs", scheduler->deadline);
 	dump_put_unsigned(dump, "periodNs", scheduler->period);
+	dump_put_flag(dump, "resetOnFork", scheduler->reset_on_fork);
 	dump_end(dump);
 }
 

@@ -30,8 +30,8 @@ static int plan_schemata(struct plan_builder *builder, const struct config_intel
 	bool is_compared = from->clos_id != NULL;
 
 	if (from->l3_cache_schema && !string_starts(from->l3_cache_schema, "L3"))
-		plan_warn(builder, AT ".l3CacheSchema", "'%s' does not begin with L3:",
-			  from->l3_cache_schema);
+		plan_warn(builder, AT ".l3CacheSchema",
+			  "'%s' does not begin with L3:", from->l3_cache_schema);
 	if (from->l3_cache_schema &&
 	    add_schema(builder, AT ".l3CacheSchema", from->l3_cache_schema, is_compared) < 0)
 		return -1;

@@ -238,6 +238,11 @@ struct plan_scheduler {
 	uint32_t priority;
 	/** Nanoseconds. */
 	uint64_t runtime, deadline, period;
+	/**
+	 * Init still has children of its own to make, which a deadline forbids and real time would
+	 * starve: until it executes the program SCHED_FLAG_RESET_ON_FORK is set as well.
+	 */
+	bool reset_on_fork;
 };
 
 struct plan_cpus {
@@ -296,6 +301,9 @@ struct plan_process {
 	uint64_t memory_nodes[16];
 	bool set_memory_nodes;
 	struct plan_cpus initial_cpus, final_cpus;
+	/** Neither is set: the process may run where the cgroup lets it, not where its caller runs.
+	 */
+	bool reset_cpus;
 	/** A new session keyring of this name, NULL for none. */
 	const char *keyring;
 	struct plan_seccomp seccomp;

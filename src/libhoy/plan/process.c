@@ -11,6 +11,7 @@
 #include "base/string.h"
 #include "plan/build.h"
 #include "spec/rlimit.h"
+#include "spec/scheduler.h"
 #include "sys/compat.h"
 #include "sys/error.h"
 
@@ -250,6 +251,21 @@ static void plan_seccomp(struct plan_builder *builder)
 		seccomp->flags |= SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
 }
 
+/* ---- scheduling ---- */
+
+static void plan_reset_on_fork(struct plan_builder *builder)
+{
+	const struct config_hooks *hooks = builder->config->hooks;
+	struct plan_scheduler *scheduler = &builder->plan->process.scheduler;
+	bool is_urgent = scheduler->set && (scheduler->policy == SCHEDULER_FIFO ||
+					    scheduler->policy == SCHEDULER_RR ||
+					    scheduler->policy == SCHEDULER_DEADLINE);
+	bool forks = (hooks && hooks->start_container.len) ||
+		     builder->plan->process.seccomp.flags & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+
+	scheduler->reset_on_fork = is_urgent && forks;
+}
+
 /* ---- all of it ---- */
 
 static void plan_simple(struct plan_builder *builder, const struct config_process *from)
@@ -259,6 +275,7 @@ static void plan_simple(struct plan_builder *builder, const struct config_proces
 	const char *path = find_env(process, "PATH");
 
 	process->present = true;
+	process->reset_cpus = true;
 	process->args = from->args.items;
 	process->cwd = from->cwd;
 	process->path = path ? path : DEFAULT_PATH;
@@ -282,6 +299,7 @@ int plan_process(struct plan_builder *builder, const struct config_process *from
 		return -1;
 	plan_terminal(builder, from);
 	plan_seccomp(builder);
+	plan_reset_on_fork(builder);
 	plan_simple(builder, from);
 	return 0;
 }

@@ -96,8 +96,10 @@ int plan_affinity(struct plan_builder *builder, const struct config_process *pro
 	struct plan_process *to = &builder->plan->process;
 
 	if (plan_cpus(builder, "process.execCPUAffinity.initial",
-		      process->exec_cpu_affinity.initial, &to->initial_cpus) < 0)
+		      process->exec_cpu_affinity.initial, &to->initial_cpus) < 0 ||
+	    plan_cpus(builder, "process.execCPUAffinity.final", process->exec_cpu_affinity.final,
+		      &to->final_cpus) < 0)
 		return -1;
-	return plan_cpus(builder, "process.execCPUAffinity.final", process->exec_cpu_affinity.final,
-			 &to->final_cpus);
+	to->reset_cpus = !to->initial_cpus.set && !to->final_cpus.set;
+	return 0;
 }

@@ -16,6 +16,7 @@
 
 #include "runtime/hooks.h"
 #include "runtime/listener.h"
+#include "runtime/scheduling.h"
 #include "sys/cleanup.h"
 #include "sys/compat.h"
 #include "sys/error.h"
@@ -265,7 +266,8 @@ static int set_rlimits(const struct launch *launch, struct hoy_error *err)
 
 static int commit(struct launch *launch, struct hoy_error *err)
 {
-	if (set_rlimits(launch, err) < 0)
+	if (set_rlimits(launch, err) < 0 ||
+	    scheduling_apply(&launch->plan->process, launch->pid, err) < 0)
 		return -1;
 	if (launch->on_created && launch->on_created(launch, launch->data, err) < 0)
 		return -1;

@@ -21,7 +21,7 @@
 #define LIST_TRIES 8
 
 /* Flags of an address that are somebody's wish; the others tell what became of it. */
-#define ADDRESS_WISHES                                                                          \
+#define ADDRESS_WISHES                                                               \
 	(IFA_F_HOMEADDRESS | IFA_F_MANAGETEMPADDR | IFA_F_MCAUTOJOIN | IFA_F_NODAD | \
 	 IFA_F_NOPREFIXROUTE)
 
@@ -250,8 +250,8 @@ static int add_address(struct link_place *place, const struct nlmsghdr *message,
 
 static int add_route(struct link_place *place, const struct nlmsghdr *message)
 {
-	static const uint16_t kept[] = { RTA_DST,     RTA_SRC,	     RTA_GATEWAY, RTA_VIA,
-					 RTA_PREFSRC, RTA_PRIORITY,  RTA_METRICS, RTA_TABLE,
+	static const uint16_t kept[] = { RTA_DST,     RTA_SRC,	      RTA_GATEWAY, RTA_VIA,
+					 RTA_PREFSRC, RTA_PRIORITY,   RTA_METRICS, RTA_TABLE,
 					 RTA_OIF,     RTA_ENCAP_TYPE, RTA_ENCAP };
 	struct rtmsg route = *(const struct rtmsg *)NLMSG_DATA(message);
 	struct netlink_request request;
@@ -277,8 +277,7 @@ static int add_lasting_addresses(struct link_place *container, const struct link
 		const struct ifaddrmsg *address = NLMSG_DATA(message);
 		int r = 0;
 
-		if (message->nlmsg_type == RTM_NEWADDR &&
-		    address->ifa_scope == RT_SCOPE_UNIVERSE &&
+		if (message->nlmsg_type == RTM_NEWADDR && address->ifa_scope == RT_SCOPE_UNIVERSE &&
 		    (address_flags(message) & IFA_F_PERMANENT))
 			r = add_address(container, message, link->moved_index, link->plan->device,
 					link->moved_name);

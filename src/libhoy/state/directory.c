@@ -185,8 +185,8 @@ static int check_known(int dirfd, const char *name, void *data)
 	struct stat st;
 
 	/* hoy makes no directories in there, whatever their name. */
-	if (is_known(name) && (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-			       !S_ISDIR(st.st_mode)))
+	if (is_known(name) &&
+	    (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode)))
 		return 0;
 	format_text(data, NAME_MAX + 1, "%s", name);
 	return -ENOTEMPTY;

@@ -298,9 +298,6 @@ static inline long compat_set_mempolicy(int mode, const unsigned long *nodes,
 }
 #define set_mempolicy(...) compat_set_mempolicy(__VA_ARGS__)
 
-#ifndef SCHED_DEADLINE
-#define SCHED_DEADLINE 6
-#endif
 /* <linux/sched/types.h> cannot be included beside <sched.h>: both define struct sched_param. */
 #ifndef SCHED_ATTR_SIZE_VER0
 #define SCHED_ATTR_SIZE_VER0 48
