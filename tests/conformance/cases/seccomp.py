@@ -296,3 +296,4 @@ def notified_of_the_hand_over(t, name):
         if t.runtime.create(t.bundle.args("/bin/true"), limit=10).status == 0:
             t.runtime("start", "c1", limit=10)
             t.runtime("kill", "c1", "KILL")
+            wait_until(lambda: '"running"' not in t.runtime("state", "c1").stdout, "the end")

@@ -40,7 +40,7 @@ def pid_is_the_hosts(t):
         assert os.readlink(f"/proc/{pid}/ns/pid") != os.readlink("/proc/self/ns/pid")
         it.start().ok()
         same(it.pid, pid)
-        same(it.proc("cmdline").read_bytes(), b"/bin/sleep\x001000\x00")
+        wait_until(lambda: it.proc("cmdline").read_bytes() == b"/bin/sleep\x001000\x00", "the program")
 
 
 @case("state.pid.optional-otherwise")
