@@ -183,6 +183,7 @@ SUITES = {
     "unit": (suite_unit, True, "tests/unit"),
     "config": (pytest_suite("config"), True, "tests/config"),
     "plan": (pytest_suite("plan"), True, "tests/plan"),
+    "install": (pytest_suite("install"), True, "tests/install"),
     "run": (pytest_suite("run", IN_CGROUP2, as_root=True), True, "tests/run"),
     "faults": (pytest_suite("faults", IN_CGROUP2, as_root=True), True, "tests/faults"),
     "conformance": (suite_conformance, True, "contrib/conformance"),

@@ -9,6 +9,7 @@
  *     main.c            global options, the command, the error, the exit status
  *     command.c         the table of commands; option.c parses and prints tables of options
  *     cmd_NAME.c        one command each; matching.c where an id may be a regular expression
+ *     install_NAME.c    files of engines and hoy's place in them; install_tree.c writes them
  *     foreground.c      a process in the foreground; terminal.c copies its terminal
  *     log_file.c        --log, and what goes to stderr
  *     protect.c         keeps containers from the program's binary and memory
