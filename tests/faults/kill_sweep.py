@@ -1,4 +1,4 @@
-"""Kills the runtime at its system calls, one after the other, and looks at what is left.
+"""Kills the runtime at its system calls, or lets them fail, one after the other; what is left?
 
 The points are (system call, how many of them so far), taken from a trace of the runtime's own process:
 strace counts injections by system call. A point that a run does not come to is no fault: the command
@@ -6,6 +6,7 @@ then ends as it would have.
 """
 
 import contextlib
+import itertools
 import re
 import signal
 
@@ -19,6 +20,11 @@ HARMLESS = {"brk", "mmap", "munmap", "mprotect", "getpid", "geteuid", "getegid",
             "arch_prctl", "set_tid_address", "set_robust_list", "rseq", "prlimit64", "uname", "capget",
             "readlink", "statfs", "fstatfs", "lseek", "close", "access", "poll", "ppoll", "getdents64",
             "clock_gettime", "clock_nanosleep", "gettid", "umask", "write"}
+
+# The kernel never lets these fail, and nobody looks.
+UNFAILING = {"brk", "mmap", "munmap", "mprotect", "getpid", "gettid", "geteuid", "getegid", "getuid", "umask",
+             "arch_prctl", "set_tid_address", "set_robust_list", "rseq", "close", "execve", "execveat",
+             "rt_sigaction", "rt_sigprocmask", "pread64"}
 
 
 class Sweep:
@@ -57,6 +63,12 @@ class Sweep:
         result = self.strace(words, "-o", "/dev/null", "-e", f"trace={name}", "-e",
                              f"inject={name}:signal=KILL:when={count}")
         return result.status in (-signal.SIGKILL, 128 + signal.SIGKILL)
+
+    def fail(self, words, point, error):
+        """Runs a command in which this call fails with this error; returns its result."""
+        name, count = point
+        return self.strace(words, "-o", "/dev/null", "-e", f"trace={name}", "-e",
+                           f"inject={name}:error={error}:when={count}")
 
     def remains(self):
         """What there still is of the container."""
@@ -98,6 +110,36 @@ class Sweep:
             self.bundle.cgroup.rmdir()
         for name in self.names_in_state_root():
             leaks.remove_tree(self.runtime.state_root / name)
+
+    def fail_everywhere(self, errors):
+        """Lets every call of create fail with each error: an error and nothing left, or a success."""
+        findings, failed = [], 0
+        points = [(name, count) for name, count in self.points(self.create_words, True)
+                  if name not in UNFAILING]
+        self.runtime("delete", "--force", "c1").ok()
+        for point, error in itertools.product(points, errors):
+            result = self.fail(self.create_words, point, error)
+            wrong = self.what_is_wrong(result)
+            failed += result.status != 0
+            wrong = f"{point} {error}: {wrong}" if wrong else self.check_clean((point, error))
+            self.runtime.close()
+            if wrong:
+                findings.append(wrong)
+                self.clear()
+        return findings, failed
+
+    def what_is_wrong(self, result):
+        """A create that has met an error says so in words and leaves nothing; delete has no part in it."""
+        if result.seconds > 5:
+            return f"took {result.seconds:.0f} s"
+        if result.status == 0 or "error while loading shared libraries" in result.stderr:
+            return None  # the latter are words of the dynamic linker: hoy was not there yet
+        if result.status not in (1, 126, 127) or not result.stderr.startswith("hoy: "):
+            return f"ended without words: {result}"
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: not self.remains(), "nothing to remain", leaks.PATIENCE_SECONDS)
+            return None
+        return f"left: {self.remains()}: {result}"
 
     def run(self, words, prepare=None, is_long=False):
         """Kills the command at every point; `prepare` goes before each. Returns findings and count."""

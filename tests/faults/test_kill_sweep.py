@@ -77,6 +77,15 @@ def test_run(sweep, bundle):
     report(*sweep.run(words, is_long=True), least=50)
 
 
+@pytest.mark.skipif(not is_long(), reason="a full sweep: HOY_LONG=1")
+@pytest.mark.parametrize("error", ["ENOMEM", "EMFILE", "ENOSPC", "EIO", "EACCES", "EPERM", "EROFS", "EAGAIN",
+                                   "EINTR", "EBUSY", "ELOOP"])
+def test_an_error_anywhere(sweep, error):
+    """In the runtime's own calls; what fails in init is told by init."""
+    findings, failed = sweep.fail_everywhere([error])
+    report(findings, failed, least=50)
+
+
 def test_a_stranger_in_the_cgroup_survives(sweep, bundle, runtime):
     """create meets a cgroup that is there already, with a process in it, and is killed at any point.
 

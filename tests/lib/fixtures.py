@@ -1,6 +1,7 @@
 """What every test with real containers gets: a runtime, bundles, a time limit and a leak check."""
 
 import fcntl
+import itertools
 import os
 import shutil
 import signal
@@ -57,10 +58,15 @@ def pytest_collection_modifyitems(items):
 
 
 class Session:
-    """The directories of this run, all of one name: state roots, cgroups, scratch."""
+    """The directories of this run, all of one name: state roots, cgroups, scratch.
+
+    There is one for each suite that pytest has been given, and so a number in the name.
+    """
+
+    numbers = itertools.count(1)
 
     def __init__(self):
-        self.name = f"{PREFIX}.{os.getpid()}"
+        self.name = f"{PREFIX}.{os.getpid()}.{next(self.numbers)}"
         self.state = Path("/run") / self.name
         self.cgroup = CGROUP2 / self.name
         self.scratch = Path(tempfile.gettempdir()) / self.name

@@ -173,10 +173,10 @@ def is_alive(pid):
 
 
 def remove_dead_runs(prefix, *directories):
-    """Removes what runs of these tests that were killed have left: PREFIX.PID of a dead PID."""
+    """Removes what runs of these tests that were killed have left: PREFIX.PID.NUMBER of a dead PID."""
     for directory in map(Path, directories):
         for path in directory.glob(f"{prefix}.*"):
-            pid = path.name[len(prefix) + 1:]
+            pid = path.name[len(prefix) + 1:].split(".")[0]
             if not pid.isdigit() or is_alive(int(pid)):
                 continue
             if directory == CGROUP2:

@@ -250,6 +250,41 @@ def test_foreground_prints_all_before_it_ends(bundle, runtime):
     assert text.split() == [str(number) for number in range(1, 20001)]
 
 
+# ---- exec ----
+
+@pytest.mark.hoy
+def test_exec_with_a_console_socket(bundle, runtime, console):
+    with runtime.sleeping(bundle) as container:
+        container.exec("--tty", "--detach", "--console-socket", console.path, "--", "/bin/sh", "-c",
+                       "tty; test -t 2 && echo all; sleep 1000").silent()
+        console.accept()
+        assert console.read(b"all\r\n") == b"/dev/pts/0\r\nall\r\n"
+
+
+@pytest.mark.hoy
+def test_exec_in_the_foreground(bundle, runtime):
+    with runtime.sleeping(bundle):
+        with in_foreground(runtime, "exec", "-t", "c1", "/bin/sh", "-c",
+                           "tty; read x; echo got $x; exit 7") as (pid, master):
+            assert b"/dev/pts/0\r\n" in read_until(master, b"\n")
+            os.write(master, b"hello\r")
+            assert b"got hello\r\n" in read_until(master, b"got hello\r\n")
+            assert exit_status(pid) == 7
+
+
+@pytest.mark.hoy
+def test_the_agent_of_a_console_that_never_answers(bundle, runtime, scratch):
+    """A socket that is listened on and never accepted from: create has a deadline, or does not wait."""
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(scratch / "silent"))
+        silent.listen(1)
+        with_terminal(bundle).args("/bin/sleep", "1000").write()
+        result = runtime("create", "--bundle", bundle.path, "--console-socket", scratch / "silent", "c1",
+                         limit=30)
+        assert result.status in (0, 1)
+        runtime("delete", "--force", "c1").ok()
+
+
 @req("linux.default-devices.console")
 @pytest.mark.hoy
 @pytest.mark.parametrize("kind", ["link", "file", "directory"])
