@@ -4,8 +4,9 @@
  * directory: it asks nothing of the machine it runs on.
  *
  * Usage: plan-dump [--json | --exec | --repeat=N] FILE [NAME=VALUE]...
- * Names: those of struct host and struct plan_options, and file, missing for bind sources that are
- * no directory, or are not there; filter for the length of a seccomp program.
+ * Names: those of struct host and struct plan_options, and file, missing, link for bind sources
+ * that are no directory, are not there, or are a symlink; filter for the length of a seccomp
+ * program.
  */
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -30,8 +31,8 @@ struct situation {
 	struct plan_options options;
 	struct plan_seccomp filter;
 	/** Bind sources by path. */
-	const char *files[16], *missing[16];
-	size_t files_len, missing_len;
+	const char *files[16], *missing[16], *links[16];
+	size_t files_len, missing_len, links_len;
 	bool is_exec, is_json;
 };
 
@@ -160,6 +161,8 @@ static void set(struct situation *situation, char *assignment)
 		situation->files[situation->files_len++] = value;
 	else if (strcmp(assignment, "missing") == 0 && situation->missing_len < 16)
 		situation->missing[situation->missing_len++] = value;
+	else if (strcmp(assignment, "link") == 0 && situation->links_len < 16)
+		situation->links[situation->links_len++] = value;
 	else if (strcmp(assignment, "filter") == 0)
 		situation->filter.len = (size_t)atoi(value);
 	else if (!set_host(&situation->host, assignment, value) &&
@@ -190,6 +193,9 @@ static struct plan_source_facts *facts_of(const struct situation *situation, str
 		if (!source || is_listed(situation->missing, situation->missing_len, source))
 			continue;
 		facts[i].exists = true;
+		if (plan_keeps_link(&config->mounts.items[i]) &&
+		    is_listed(situation->links, situation->links_len, source))
+			facts[i].link = "the/target";
 		facts[i].is_directory = !is_listed(situation->files, situation->files_len, source);
 	}
 	return facts;

@@ -104,6 +104,7 @@ def test_nothing_else_is_replaced(bundle, runtime, source, other):
 
 def test_copied_through_a_link_stays_inside(bundle, runtime, source, scratch):
     (bundle.rootfs / "way").symlink_to(scratch)
+    (bundle.rootfs / str(scratch).lstrip("/")).mkdir(parents=True)
     bundle.bind(source / "link", "/way/place", "copy-symlink")
     runtime.run(bundle.args("/bin/true")).ok()
     assert not os.path.lexists(scratch / "place")

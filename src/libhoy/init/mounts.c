@@ -233,7 +233,7 @@ static int open_target(const struct init *init, const struct plan_mount *mount, 
 		       struct hoy_error *err)
 {
 	bool directory = mount->kind != PLAN_MOUNT_BIND || mount->source_is_directory;
-	uint64_t flags = O_PATH;
+	uint64_t flags = O_PATH | (mount->destination_nofollow ? O_NOFOLLOW : 0);
 	int fd;
 
 	*ret_made = false;
@@ -281,6 +281,7 @@ static int check_proc_rule(const struct plan_mount *mount, int target, int sourc
 static int attach(const struct init *init, const struct plan_mount *mount, int fd, int target,
 		  struct hoy_error *err)
 {
+	uint64_t flags = O_PATH | (mount->destination_nofollow ? O_NOFOLLOW : 0);
 	struct statx wanted, found;
 	autoclose int check = -1;
 
@@ -289,7 +290,7 @@ static int attach(const struct init *init, const struct plan_mount *mount, int f
 	if (path_is_root(mount->destination))
 		return 0; /* covers the descriptor itself: there is no way to be led astray */
 	/* Whoever can rename in a shared volume must not have made us attach somewhere else. */
-	check = path_open(init->root, mount->destination, O_PATH);
+	check = path_open(init->root, mount->destination, flags);
 	if (check < 0 || statx(check, "", AT_EMPTY_PATH, STATX_MNT_ID, &found) < 0 ||
 	    statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &wanted) < 0)
 		return fail_at(err, mount->at, check < 0 ? check : errno,
@@ -386,6 +387,28 @@ static void keep(struct init *init, size_t index, int *fd)
 	}
 }
 
+/* copy-symlink. Whatever else is at that place is not replaced. */
+static int make_link(const struct init *init, const struct plan_mount *link, struct hoy_error *err)
+{
+	char name[NAME_MAX + 1], present[PATH_MAX];
+	autoclose int parent = -1;
+	ssize_t len;
+	int code;
+
+	parent = path_open_parent(init->root, link->destination, true, name);
+	if (parent < 0)
+		return fail_at(err, link->at, parent, "open the directory of %s",
+			       link->destination);
+	if (symlinkat(link->source, parent, name) == 0)
+		return 0;
+	code = errno;
+	len = readlinkat(parent, name, present, sizeof(present));
+	if (len >= 0 && (size_t)len == strlen(link->source) &&
+	    memcmp(present, link->source, (size_t)len) == 0)
+		return 0;
+	return fail_at(err, link->at, code, "link %s to %s", link->destination, link->source);
+}
+
 static int make_mount(struct init *init, size_t index, struct hoy_error *err)
 {
 	const struct plan_mount *mount = &init->plan->mounts[index];
@@ -393,6 +416,8 @@ static int make_mount(struct init *init, size_t index, struct hoy_error *err)
 	char mode[8] = "";
 	bool made;
 
+	if (mount->kind == PLAN_MOUNT_LINK)
+		return make_link(init, mount, err);
 	target = open_target(init, mount, &made, err);
 	if (target < 0)
 		return -1;

@@ -38,6 +38,7 @@ static struct plan_mount *find_mount(const struct plan *plan, const char *destin
 {
 	for (size_t i = plan->mounts_len; i > 0; i--)
 		if (plan->mounts[i - 1].kind != PLAN_MOUNT_REMOUNT &&
+		    plan->mounts[i - 1].kind != PLAN_MOUNT_LINK &&
 		    strcmp(plan->mounts[i - 1].destination, destination) == 0)
 			return &plan->mounts[i - 1];
 	return NULL;

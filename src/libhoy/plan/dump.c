@@ -206,6 +206,7 @@ static void put_mount_flags(struct dump *dump, const struct plan_mount *mount)
 	};
 
 	dump_put_flag(dump, "noSymlinks", mount->no_symlinks);
+	dump_put_flag(dump, "destinationNofollow", mount->destination_nofollow);
 	dump_put_flag(dump, "sourceNofollow", mount->source_nofollow);
 	dump_put_flag(dump, "sharedWithHost", mount->shared_with_host);
 	dump_put_flag(dump, "copyUp", mount->copy_up);
@@ -227,6 +228,7 @@ static void dump_mount(struct dump *dump, const struct plan_mount *mount)
 		[PLAN_MOUNT_NEW] = "new",
 		[PLAN_MOUNT_BIND] = "bind",
 		[PLAN_MOUNT_REMOUNT] = "remount",
+		[PLAN_MOUNT_LINK] = "link",
 	};
 
 	dump_begin(dump, "mount", NULL);

@@ -125,6 +125,14 @@ static int read_copy_up(struct reader *reader)
 	return 0;
 }
 
+static int check_is_bind(const struct reader *reader, const char *text)
+{
+	if (reader->mount->kind == PLAN_MOUNT_BIND)
+		return 0;
+	return fail_at(reader->builder->err, reader->mount->at, 0, "%s is for a bind mount only",
+		       text);
+}
+
 static void read_propagation(struct reader *reader, uint64_t propagation)
 {
 	reader->mount->attributes.propagation = propagation & ~(uint64_t)MS_REC;
@@ -173,13 +181,12 @@ static int read_option(struct reader *reader, const char *text)
 	case MOUNT_OPTION_COPY_UP:
 		return read_copy_up(reader);
 	case MOUNT_OPTION_COPY_SYMLINK:
-		return fail_at(reader->builder->err, reader->mount->at, 0,
-			       "option '%s' is not supported yet", text);
+		return check_is_bind(reader, text); /* plan_mounts() has seen to it */
 	case MOUNT_OPTION_SOURCE_NOFOLLOW:
 		reader->mount->source_nofollow = true;
-		return 0;
+		return check_is_bind(reader, text);
 	case MOUNT_OPTION_DESTINATION_NOFOLLOW:
-		reader->mount->no_symlinks = true;
+		reader->mount->destination_nofollow = true;
 		return 0;
 	}
 	return 0;

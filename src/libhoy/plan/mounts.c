@@ -37,6 +37,23 @@ static enum plan_mount_kind kind_of(const struct config_mount *from)
 	return kind;
 }
 
+static bool has_option(const struct config_mount *mount, enum mount_option_kind kind)
+{
+	for (size_t i = 0; i < mount->options.len; i++) {
+		const struct mount_option *option = mount_option_find(mount->options.items[i]);
+
+		if (option && option->kind == kind)
+			return true;
+	}
+	return false;
+}
+
+bool plan_keeps_link(const struct config_mount *mount)
+{
+	return has_option(mount, MOUNT_OPTION_COPY_SYMLINK) ||
+	       has_option(mount, MOUNT_OPTION_SOURCE_NOFOLLOW);
+}
+
 const char *plan_bind_source(struct arena *arena, const struct config_mount *mount,
 			     const char *bundle)
 {
@@ -58,6 +75,15 @@ static int plan_bind(struct plan_builder *builder, const struct config_mount *fr
 	if (!facts->exists)
 		return fail_at(builder->err, mount->at, ENOENT, "bind %s", mount->source);
 	mount->source_is_directory = facts->is_directory;
+	if (!facts->link)
+		return 0;
+	if (has_option(from, MOUNT_OPTION_COPY_SYMLINK)) {
+		mount->kind = PLAN_MOUNT_LINK;
+		mount->source = facts->link;
+	} else {
+		/* A path that is followed never ends at a link that is mounted there. */
+		mount->destination_nofollow = true;
+	}
 	return 0;
 }
 
@@ -91,8 +117,11 @@ static int plan_mount(struct plan_builder *builder, size_t index)
 		mount->fstype = from->type;
 		mount->source = from->source;
 	}
-	if ((mount->kind == PLAN_MOUNT_BIND && plan_bind(builder, from, mount) < 0) ||
-	    plan_mount_type(builder, mount) < 0 || plan_mount_options(builder, from, mount) < 0 ||
+	if (mount->kind == PLAN_MOUNT_BIND && plan_bind(builder, from, mount) < 0)
+		return -1;
+	if (mount->kind == PLAN_MOUNT_LINK)
+		return 0;
+	if (plan_mount_type(builder, mount) < 0 || plan_mount_options(builder, from, mount) < 0 ||
 	    plan_mount_finish(builder, from, mount) < 0)
 		return -1;
 	default_propagation(builder, mount);

@@ -83,6 +83,8 @@ enum plan_mount_kind {
 	PLAN_MOUNT_BIND,
 	/** mount_setattr on what is mounted at the destination already */
 	PLAN_MOUNT_REMOUNT,
+	/** No mount at all: a symlink whose target is the source (copy-symlink) */
+	PLAN_MOUNT_LINK,
 };
 
 struct plan_parameter {
@@ -131,6 +133,8 @@ struct plan_mount {
 	bool source_is_directory;
 	/** The destination is resolved without following any symlink. */
 	bool no_symlinks;
+	/** A destination that is a symlink is covered itself. */
+	bool destination_nofollow;
 	/** PLAN_MOUNT_BIND: a source that is a symlink is not followed. */
 	bool source_nofollow;
 	/**
@@ -479,6 +483,8 @@ struct plan_options {
 /** Facts about bind sources, which only the host side can tell; parallel to config->mounts. */
 struct plan_source_facts {
 	bool exists, is_directory;
+	/** Where the symlink leads, if it is one and plan_keeps_link(); else NULL. */
+	const char *link;
 };
 
 /** All that a plan is computed from. */
@@ -521,5 +527,8 @@ int plan_build_exec(struct arena *arena, const struct plan_input *input,
 struct config_mount;
 const char *plan_bind_source(struct arena *arena, const struct config_mount *mount,
 			     const char *bundle);
+
+/** Whether the facts wanted of a source that is a symlink are those of the link itself. */
+bool plan_keeps_link(const struct config_mount *mount);
 
 #endif

@@ -63,22 +63,38 @@ static int read_config(struct input *input, const struct hoy_context *context, c
 	return config_read(fd, name, &input->arena, &report, &input->config, err);
 }
 
+/* @returns 0, or -1 if there is no such file */
+static int probe_source(struct arena *arena, const struct config_mount *mount, const char *source,
+			struct plan_source_facts *facts)
+{
+	bool keeps_link = plan_keeps_link(mount);
+	char target[PATH_MAX];
+	struct stat st;
+	ssize_t len;
+
+	if (fstatat(AT_FDCWD, source, &st, keeps_link ? AT_SYMLINK_NOFOLLOW : 0) < 0)
+		return -1;
+	facts->is_directory = S_ISDIR(st.st_mode);
+	if (!S_ISLNK(st.st_mode))
+		return 0;
+	len = readlinkat(AT_FDCWD, source, target, sizeof(target));
+	facts->link = len < 0 ? NULL : arena_strndup(arena, target, (size_t)len);
+	return facts->link ? 0 : -1;
+}
+
 /* A bind of a file needs a file as its target: only the host's side can tell. */
 static struct plan_source_facts *probe_sources(struct input *input, const char *bundle)
 {
 	const struct config *config = input->config;
 	struct plan_source_facts *facts;
-	struct stat st;
 
 	facts = arena_array(&input->arena, struct plan_source_facts, config->mounts.len + 1);
 	for (size_t i = 0; facts && i < config->mounts.len; i++) {
 		const char *source = plan_bind_source(&input->arena, &config->mounts.items[i],
 						      bundle);
 
-		if (!source || stat(source, &st) < 0)
-			continue;
-		facts[i].exists = true;
-		facts[i].is_directory = S_ISDIR(st.st_mode);
+		facts[i].exists = source && probe_source(&input->arena, &config->mounts.items[i],
+							 source, &facts[i]) == 0;
 	}
 	return facts;
 }
