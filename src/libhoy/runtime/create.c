@@ -362,6 +362,10 @@ static void take_back(struct creation *creation, const struct hoy_error *err)
 	if (!creation->launch.hooks_ran && !is_hook_failure(err))
 		creation->record.poststop.len = 0;
 	launch_done(&creation->launch);
+	if (creation->cgroup.fd >= 0) {
+		creation->record.cgroup = creation->cgroup.path;
+		creation->record.cgroup_inode = creation->cgroup.inode;
+	}
 	if (creation->input.plan)
 		leftovers_remove(&creation->leftovers, creation->input.plan);
 	if (creation->published &&

@@ -96,6 +96,13 @@ static int remove_cgroup(const struct state_record *record, struct cgroup *cgrou
 {
 	int r = 0;
 
+	/*
+	 * The unit first: systemd removes its cgroup, and would show an empty one as active. A unit
+	 * that was only intended may be a stranger's.
+	 */
+	if (record->unit[0] != '\0' && record->cgroup_inode != 0 &&
+	    cgroup_stop_unit(record->unit, record->cgroup, deadline_ms, err) < 0)
+		return -1;
 	if (cgroup->fd >= 0)
 		r = cgroup_remove(cgroup, deadline_ms);
 	else if (record->cgroup[0] != '\0' && record->cgroup_inode == 0)
