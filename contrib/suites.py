@@ -168,6 +168,18 @@ def suite_fresh(result, _options):
             result.failed.append(f"tests/fresh {distribution}")
 
 
+def suite_cgroup(result, options):
+    """Limits, in virtual machines; one that ends without results counts as a failed test."""
+    if run(["contrib/setup", "vm"], 20) != 0:
+        raise RuntimeError("contrib/setup vm failed")
+    with tempfile.TemporaryDirectory() as directory:
+        status = run([sys.executable, "-B", "tests/cgroup/boots.py", directory, "--",
+                      *options.pytest], 40, as_root=True)
+        counts = [read_junit(path, result, path.stem) for path in sorted(Path(directory).iterdir())]
+    if status not in (0, 1) or 0 in counts or not counts:
+        result.failed.append(f"tests/cgroup: ended with status {status}")
+
+
 def suite_vm(result, options):
     if run(["contrib/setup", "vm"], 20) != 0:
         raise RuntimeError("contrib/setup vm failed")
@@ -188,6 +200,7 @@ SUITES = {
     "faults": (pytest_suite("faults", IN_CGROUP2, as_root=True), True, "tests/faults"),
     "conformance": (suite_conformance, True, "contrib/conformance"),
     "fresh": (suite_fresh, False, "tests/fresh"),
+    "cgroup": (suite_cgroup, False, "tests/cgroup"),
     "vm": (suite_vm, False, "tests/vm/selftest.py"),
 }
 
