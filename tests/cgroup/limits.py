@@ -55,9 +55,9 @@ def device_number(path):
 
 
 @contextlib.contextmanager
-def cgroup(path):
-    """A cgroup made by the test, removed afterwards with those below it."""
-    path = CGROUP2 / path.lstrip("/")
+def cgroup(session, name):
+    """A cgroup for callers of hoy, beside those of the containers; removed with all below it."""
+    path = CGROUP2 / f"{session.name}-{name}"
     path.mkdir()
     try:
         yield path

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""boots.py RESULTS [-- PYTEST-ARGUMENT...]: runs the tests of limits where they can be run: each row of
+BOOTS is a virtual machine (tests/vm) with the files of tests that need what it has, two at a time.
+Writes RESULTS/NAME.xml (JUnit) for each. HOY_BOOTS names some rows, to run only those.
+
+The status is 0, 1 if a test has failed, 2 if a machine has ended without results.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests/lib"))
+
+import bundle  # noqa: E402
+from runtime import program  # noqa: E402
+
+EVERYWHERE = ["values", "memory", "cpu", "io", "pids", "update", "look", "delegation", "controllers",
+              "rootless"]
+# name: (options of `tests/vm/vm run`, files of tests). The longest first.
+BOOTS = {
+    "6.12": (["--kernel=6.12", "--numa", "--disk=64M", "--modules=loop,bfq"], [*EVERYWHERE, "scale"]),
+    "6.1": (["--kernel=6.1", "--numa", "--disk=64M", "--modules=loop,bfq"], EVERYWHERE),
+}
+AT_ONCE = 2
+LIMIT_SECONDS = 1200
+# In the VM: the probe and what it is made by come from here, since no compiler is there.
+GUEST = """
+umask 022
+cp -a /work/cache /tmp/hoy-test-cache-0
+install -m 755 /work/hoy /usr/local/bin/hoy
+export HOY=/usr/local/bin/hoy
+exec "$@"
+"""
+
+
+def pack(path):
+    """What goes into every machine: the program, the tests, and what the tests would compile."""
+    with tempfile.TemporaryDirectory() as directory, tarfile.open(path, "w") as archive:
+        cache = Path(directory) / "cache"
+        cache.mkdir(mode=0o700)
+        shutil.copy2(bundle.probe(), cache)
+        bundle.syscalls()
+        shutil.copy2(bundle.cache_directory() / "syscalls.json", cache)
+        archive.add(cache, "cache")
+        archive.add(program(), "hoy")
+        for name in ("lib", "cgroup"):
+            archive.add(TOP / "tests" / name, f"tests/{name}")
+
+
+def run(name, work, results, arguments):
+    """Runs one boot. Returns its status."""
+    options, files = BOOTS[name]
+    out = results / f"{name}.tar"
+    command = [TOP / "tests/vm/vm", "run", *options, f"--timeout={LIMIT_SECONDS}", "--work", work,
+               "--out", out, "--", "sh", "-c", GUEST, "sh", "python3", "-B", "-m", "pytest", "-q",
+               "--tb=short", "-p", "no:cacheprovider", "--junitxml=/out/junit.xml", *arguments,
+               *(f"tests/cgroup/test_{file}.py" for file in files)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+    print(f"-- {name}\n{done.stdout}", end="", flush=True)
+    if out.exists():
+        with tarfile.open(out) as archive, archive.extractfile("./junit.xml") as text:
+            (results / f"{name}.xml").write_bytes(text.read())
+        out.unlink()
+    return done.returncode
+
+
+def main():
+    results = Path(sys.argv[1])
+    arguments = sys.argv[sys.argv.index("--") + 1:] if "--" in sys.argv else []
+    names = os.environ.get("HOY_BOOTS", " ".join(BOOTS)).split()
+    with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(AT_ONCE) as pool:
+        work = Path(directory) / "work.tar"
+        pack(work)
+        codes = list(pool.map(lambda name: run(name, work, results, arguments), names))
+    if any(code > 1 for code in codes):
+        return 2
+    return max(codes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
