@@ -96,12 +96,10 @@ def test_plan(name, plan_dump, tmp_path):
         check(sections["plan"], output.splitlines())
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name for name in CASES if "error" not in read_case(name)])
 def test_json_is_complete(name, plan_dump, tmp_path):
     """The same walk: as many entries as lines, and a document that others can read."""
     sections = read_case(name)
-    if "error" in sections:
-        pytest.skip("no plan")
     lines = run(plan_dump, sections, tmp_path)[1].splitlines()
     document = json.loads(run(plan_dump, sections, tmp_path, "--json")[1])
     assert len(lines) == sum(len(value) if isinstance(value, list) else 1
