@@ -11,6 +11,8 @@
 #include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
@@ -202,16 +204,39 @@ static int answer(struct launch *launch, struct hoy_error *err)
 	return r < 0 ? fail(err, r, "answer init") : 0;
 }
 
+/*
+ * Whoever may look into bootstrap or init could name a stranger, whose limits and cgroup we would
+ * then set: only what the kernel says of the pidfd counts, and only of a child of our own.
+ */
+static int check_init(const struct launch *launch, pid_t pid, int pidfd, struct hoy_error *err)
+{
+	char name[64], text[256], *found;
+	ssize_t len;
+
+	format_text(name, sizeof(name), "%d/fdinfo/%d", (int)getpid(), pidfd);
+	len = file_read(launch->procfs, name, text, sizeof(text));
+	if (len < 0)
+		return fail(err, (int)len, "ask for init's pid");
+	found = strstr(text, "\nPid:");
+	if (!found || strtol(found + strlen("\nPid:"), NULL, 10) != pid ||
+	    process_is_child(pidfd) <= 0)
+		return fail(err, 0, "process %d that bootstrap named is not ours", (int)pid);
+	return 0;
+}
+
 /* Bootstrap has done its work: from now on pid and pidfd are init's. */
 static int adopt_init(struct launch *launch, const struct message *message, int *pidfd,
 		      struct hoy_error *err)
 {
 	if (!launch->plan->namespaces.bootstrap || *pidfd < 0 || message->pid <= 0)
 		return fail(err, 0, "bootstrap sent an unexpected message");
+	if (check_init(launch, message->pid, *pidfd, err) < 0)
+		return -1;
 	(void)process_wait(launch->pidfd, clock_ms() + SILENCE_MS, NULL);
 	(void)close(launch->pidfd);
 	launch->pidfd = take_fd(pidfd);
 	launch->pid = message->pid;
+	launch->adopted = true;
 	return cloned(launch, err);
 }
 
@@ -319,9 +344,22 @@ static int take_error(struct launch *launch, struct message *message, size_t len
 	return -1;
 }
 
+/* Each is said once: another time it is not init that speaks. */
+static int note_type(struct launch *launch, uint32_t type, struct hoy_error *err)
+{
+	const uint32_t bit = type < 32 ? 1U << type : 0;
+
+	if (launch->heard & bit && type != NOTE_WARNING)
+		return fail(err, 0, "init sent message %u twice", (unsigned int)type);
+	launch->heard |= bit;
+	return 0;
+}
+
 static int handle(struct launch *launch, struct message *message, size_t len, int *fd,
 		  struct hoy_error *err)
 {
+	if (note_type(launch, message->type, err) < 0)
+		return -1;
 	switch (message->type) {
 	case NOTE_CLONED:
 		return adopt_init(launch, message, fd, err);
@@ -352,12 +390,49 @@ static int handle(struct launch *launch, struct message *message, size_t len, in
 	}
 }
 
+/*
+ * Init may be heard before bootstrap has told of it, and is answered only then: until it is known
+ * there is nobody whose maps could be written. By its end bootstrap has told, or never will.
+ */
+static int put_off(struct launch *launch, uint32_t type, int *fd, struct hoy_error *err)
+{
+	if (launch->early_len == ARRAY_LEN(launch->early) || type == NOTE_COMMITTED ||
+	    type == NOTE_EXECING)
+		return fail(err, 0, "init sent an unexpected message");
+	launch->early[launch->early_len++] = (struct launch_early){ type, take_fd(fd) };
+	(void)process_wait_end(launch->pidfd, clock_ms() + SILENCE_MS);
+	return 0;
+}
+
+static int handle_early(struct launch *launch, struct hoy_error *err)
+{
+	for (size_t i = 0; i < launch->early_len; i++) {
+		struct message message = { .type = launch->early[i].type };
+
+		if (handle(launch, &message, MESSAGE_SHORT, &launch->early[i].fd, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int take(struct launch *launch, struct message *message, size_t len, int *fd,
+		struct hoy_error *err)
+{
+	if (!launch->plan->namespaces.bootstrap || launch->adopted || message->type == NOTE_ERROR)
+		return handle(launch, message, len, fd, err);
+	if (message->type != NOTE_CLONED)
+		return put_off(launch, message->type, fd, err);
+	return handle(launch, message, len, fd, err) < 0 ? -1 : handle_early(launch, err);
+}
+
 /* Whether some hook of init's own may take as long as it likes. */
 static int64_t deadline(const struct launch *launch)
 {
 	const struct plan_hooks *hooks = &launch->plan->hooks[PLAN_CREATE_CONTAINER];
 	int64_t end = clock_ms() + SILENCE_MS;
 
+	if (launch->early_len && !launch->adopted)
+		return clock_ms(); /* bootstrap has ended, so that all it has said is there */
 	for (size_t i = 0; i < hooks->len; i++) {
 		if (hooks->items[i].timeout_ms < 0)
 			return -1;
@@ -379,6 +454,8 @@ static int serve_one(struct launch *launch, struct hoy_error *err)
 			      deadline(launch));
 	if (len == -EPIPE || len == -ECONNRESET)
 		return 0;
+	if (len == -ETIMEDOUT && launch->early_len && !launch->adopted)
+		return 0; /* killed before it could tell of init, which ends with our socket */
 	if (len == -ETIMEDOUT)
 		return fail(err, ETIMEDOUT, "init does not get on with the set-up");
 	if (len < 0)
@@ -386,7 +463,7 @@ static int serve_one(struct launch *launch, struct hoy_error *err)
 	if ((size_t)len != sizeof(message) && (size_t)len != MESSAGE_SHORT)
 		r = fail(err, 0, "init sent a message of %zd bytes", len);
 	else
-		r = handle(launch, &message, (size_t)len, &fds[0], err);
+		r = take(launch, &message, (size_t)len, &fds[0], err);
 	for (size_t i = 0; i < MESSAGE_FDS_MAX; i++)
 		if (fds[i] >= 0)
 			(void)close(fds[i]);
@@ -435,6 +512,8 @@ void launch_done(struct launch *launch)
 	close_fd(&fds->result);
 	close_fd(&fds->listener);
 	close_fd(&fds->exec_root);
+	for (size_t i = 0; i < launch->early_len; i++)
+		close_fd(&launch->early[i].fd);
 	for (size_t i = 0; i < fds->joins_len; i++)
 		close_fd(&fds->joins[i].fd);
 	for (size_t i = 0; fds->idmaps && i < launch->plan->mounts_len; i++)

@@ -28,6 +28,16 @@ struct launch {
 	int procfs;
 	pid_t pid;
 	int pidfd;
+	/** With a bootstrap: pid and pidfd are no longer its own, but init's. */
+	bool adopted;
+	/** What init has said so far, a bit for each type. */
+	uint32_t heard;
+	/** What init has said before bootstrap told of it, each with its descriptor. */
+	struct launch_early {
+		uint32_t type;
+		int fd;
+	} early[2];
+	size_t early_len;
 	/** `exec`: the pid of the container's init, for the seccomp agent; 0 = init is what we
 	 * launch. */
 	pid_t container_pid;

@@ -73,6 +73,13 @@ static int reap(int pidfd, int flags, int *ret_status)
 	return 1;
 }
 
+int process_is_child(int pidfd)
+{
+	int r = reap(pidfd, WNOHANG | WNOWAIT, NULL);
+
+	return r >= 0 ? 1 : r == -ECHILD ? 0 : r;
+}
+
 int process_wait(int pidfd, int64_t deadline_ms, int *ret_status)
 {
 	int r;

@@ -32,6 +32,9 @@ int process_wait(int pidfd, int64_t deadline_ms, int *ret_status);
 /** Waits until the process has ended, whoever its parent is. @returns 1, 0 at deadline, -errno */
 int process_wait_end(int pidfd, int64_t deadline_ms);
 
+/** Whether it is a child of the calling process that has not been reaped. @returns 1, 0, -errno */
+int process_is_child(int pidfd);
+
 /** SIGKILL and reap; for children only, ignores that it may have ended. */
 void process_kill_and_reap(int pidfd);
 
