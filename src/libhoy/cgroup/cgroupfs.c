@@ -269,6 +269,21 @@ static void undo(const struct making *making)
 	}
 }
 
+/* The levels between the topmost cgroup that this call made and the leaf. */
+static unsigned int count_made_above(const struct making *making)
+{
+	unsigned int levels = 0;
+
+	if (!making->leaf_made || making->made == 0)
+		return 0;
+	for (const char *c = making->path + making->made; *c; c++)
+		levels += *c == '/';
+	/* "hoy" is where all containers go that ask for no place: it is made once. */
+	if (levels > 0 && making->made == strlen("hoy") && strncmp(making->path, "hoy/", 4) == 0)
+		levels--;
+	return levels;
+}
+
 static int cgroupfs_prepare(const struct plan_cgroup *plan, struct cgroup *ret_cgroup,
 			    struct hoy_error *err)
 {
@@ -291,6 +306,7 @@ static int cgroupfs_prepare(const struct plan_cgroup *plan, struct cgroup *ret_c
 		return -1;
 	if (r < 0)
 		*err = (struct hoy_error){ .code = 0 };
+	making.cgroup.made_above = count_made_above(&making);
 	*ret_cgroup = making.cgroup;
 	return 0;
 }

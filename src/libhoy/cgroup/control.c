@@ -5,6 +5,7 @@
  * cgroup of the same name.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "cgroup/tree.h"
 #include "sys/cleanup.h"
 #include "sys/compat.h"
+#include "sys/error.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 #include "sys/process.h"
@@ -206,6 +208,30 @@ int cgroup_remove(struct cgroup *cgroup, int64_t deadline_ms)
 	if (r >= 0)
 		cgroup_done(cgroup);
 	return r;
+}
+
+void cgroup_remove_above(const char *path, unsigned int levels)
+{
+	char parent[PATH_MAX];
+
+	if (format_text(parent, sizeof(parent), "%s", path) >= sizeof(parent))
+		return;
+	for (; levels > 0; levels--) {
+		autoclose int above = -1;
+		char *slash = strrchr(parent, '/');
+
+		if (!slash || slash == parent)
+			return;
+		*slash = '\0'; /* the parent, to be removed from its own parent */
+		slash = strrchr(parent, '/');
+		if (!slash || slash == parent)
+			return;
+		*slash = '\0';
+		above = tree_open(parent);
+		*slash = '/';
+		if (above < 0 || unlinkat(above, slash + 1, AT_REMOVEDIR) < 0)
+			return;
+	}
 }
 
 int cgroup_is_frozen(const struct cgroup *cgroup)

@@ -23,6 +23,11 @@ struct cgroup {
 	uint64_t inode;
 	/** Absolute path, for messages and the record. */
 	char path[4096];
+	/**
+	 * How many cgroups above it were made on the way, for the record: whoever removes the
+	 * cgroup removes them too. The common parent of cgroups without a place of their own stays.
+	 */
+	unsigned int made_above;
 	/** Id of the device program that was attached, 0 = none. For the record. */
 	uint32_t device_program;
 };
@@ -102,9 +107,15 @@ int cgroup_wait_empty(const struct cgroup *cgroup, int64_t deadline_ms);
 
 /**
  * Removes it and what the payload made below it, deepest first, retrying EBUSY until the deadline.
- * Parents that hoy made (".../hoy") stay. Silent.
+ * Parents stay, see cgroup_remove_above(). Silent.
  */
 int cgroup_remove(struct cgroup *cgroup, int64_t deadline_ms);
+
+/**
+ * Removes cgroups above a removed one that were made for it (struct cgroup, made_above), as long as
+ * nobody else uses them. Silent.
+ */
+void cgroup_remove_above(const char *path, unsigned int levels);
 
 /** 1 frozen, 0 not, or -errno. */
 int cgroup_is_frozen(const struct cgroup *cgroup);

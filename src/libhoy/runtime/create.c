@@ -101,6 +101,7 @@ static void fill_record(struct creation *creation)
 		.namespaces = plan->namespaces.create | plan->namespaces.joined,
 		.has_process = plan->process.present,
 		.no_new_privileges = plan->process.no_new_privileges,
+		.new_keyring = plan->process.keyring != NULL,
 		.annotations = plan->annotations,
 		.annotations_len = plan->annotations_len,
 		.poststart = plan->hooks[PLAN_POSTSTART],
@@ -208,6 +209,7 @@ static int make_cgroup(struct creation *creation, struct hoy_error *err)
 	}
 	creation->record.cgroup_inode = creation->cgroup.inode;
 	creation->record.device_program = creation->cgroup.device_program;
+	creation->record.cgroup_made_above = creation->cgroup.made_above;
 	/* The whole record follows with init's pid; `delete` may have to kill an init before that.
 	 */
 	return creation->cgroup.fd < 0 ? 0

@@ -107,6 +107,8 @@ static int remove_cgroup(const struct state_record *record, struct cgroup *cgrou
 		r = cgroup_remove(cgroup, deadline_ms);
 	else if (record->cgroup[0] != '\0' && record->cgroup_inode == 0)
 		r = cgroup_remove_intended(record->cgroup);
+	if (r == 0)
+		cgroup_remove_above(record->cgroup, record->cgroup_made_above);
 	/* Whoever is in a cgroup that was only intended, the container's processes are not. */
 	if (r == -EBUSY && record->cgroup_inode == 0) {
 		log_info(log, "cgroup %s is in use and not this container's", record->cgroup);

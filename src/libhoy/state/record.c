@@ -58,6 +58,7 @@ static const struct member members[] = {
 	MEMBER_OF("cgroupManager", manager_words, cgroup_manager),
 	MEMBER("cgroup", MEMBER_STRING, cgroup),
 	MEMBER("cgroupInode", MEMBER_U64, cgroup_inode),
+	MEMBER("cgroupMadeAbove", MEMBER_U32, cgroup_made_above),
 	MEMBER("unit", MEMBER_STRING, unit),
 	MEMBER("deviceProgram", MEMBER_U32, device_program),
 	MEMBER("pid", MEMBER_INT, pid),
@@ -67,6 +68,7 @@ static const struct member members[] = {
 	MEMBER("namespaces", MEMBER_U64, namespaces),
 	MEMBER("hasProcess", MEMBER_BOOL, has_process),
 	MEMBER("noNewPrivileges", MEMBER_BOOL, no_new_privileges),
+	MEMBER("newKeyring", MEMBER_BOOL, new_keyring),
 };
 
 /* ---- writing ---- */

@@ -56,6 +56,8 @@ struct state_record {
 	const char *cgroup;
 	/** Its inode number once hoy knows that it made it, 0 = only intended. */
 	uint64_t cgroup_inode;
+	/** Cgroups above it that were made for it. */
+	unsigned int cgroup_made_above;
 	/** systemd unit, "" = none. */
 	const char *unit;
 	/** Device program's id for replacement, 0 = none. */
@@ -76,6 +78,8 @@ struct state_record {
 	/** The configuration has a process, so `start` is possible. */
 	bool has_process;
 	bool no_new_privileges;
+	/** The container has a session keyring of its own, which `exec` joins. */
+	bool new_keyring;
 
 	/** Mounts made in the runtime's own mount namespace, in order; delete undoes them in
 	 * reverse. */
