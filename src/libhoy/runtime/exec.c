@@ -207,7 +207,8 @@ static int make_plan(struct execution *execution, struct hoy_error *err)
 		.id = record->id,
 		.bundle = record->bundle,
 		.cgroup_manager = record->cgroup_manager,
-		.no_new_keyring = true,
+		/* The caller's keyring is no more the container's than the caller's root is. */
+		.no_new_keyring = !record->new_keyring,
 		.preserve_fds = execution->options->preserve_fds,
 	};
 	struct input *input = &execution->input;
