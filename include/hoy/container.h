@@ -9,6 +9,8 @@
 #include <hoy/error.h>
 #include <hoy/log.h>
 
+#pragma GCC visibility push(default)
+
 /**
  * The operations of the OCI runtime specification (runtime.md#operations) and those that engines
  * expect beside them. libhoy never prints, exits, or changes its caller's process: no umask,
@@ -171,5 +173,7 @@ int hoy_wait_oom(const struct hoy_context *context, const char *id, int timeout_
 
 /** Whether an id is acceptable: [A-Za-z0-9_+.-], 1 to 240 bytes, first neither '.' nor '-'. */
 bool hoy_id_is_valid(const char *id);
+
+#pragma GCC visibility pop
 
 #endif

@@ -2,6 +2,8 @@
 #ifndef HOY_ERROR_H
 #define HOY_ERROR_H
 
+#pragma GCC visibility push(default)
+
 /**
  * What every failing function of libhoy fills in.
  *
@@ -30,5 +32,7 @@ struct hoy_error {
  * @returns the length of the result
  */
 int hoy_error_format(const struct hoy_error *err, char *buffer, unsigned long size);
+
+#pragma GCC visibility pop
 
 #endif

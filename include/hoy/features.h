@@ -2,6 +2,8 @@
 #ifndef HOY_FEATURES_H
 #define HOY_FEATURES_H
 
+#pragma GCC visibility push(default)
+
 /** The features document of the specification (features.md) as JSON; release with free(). */
 char *hoy_features_json(void);
 
@@ -16,5 +18,7 @@ const char *hoy_commit(void);
 
 /** What this build can do, one "+NAME" or "-NAME" each, NULL-terminated. */
 const char *const *hoy_build_features(void);
+
+#pragma GCC visibility pop
 
 #endif

@@ -4,6 +4,8 @@
 
 #include <hoy/container.h>
 
+#pragma GCC visibility push(default)
+
 enum hoy_status {
 	HOY_CREATING,
 	HOY_CREATED,
@@ -47,5 +49,7 @@ int hoy_list(const struct hoy_context *context, struct hoy_state **ret_states, s
 
 /** The state as the specification's JSON (without a line feed at the end); release with free(). */
 char *hoy_state_json(const struct hoy_state *state);
+
+#pragma GCC visibility pop
 
 #endif
