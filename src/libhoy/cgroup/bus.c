@@ -99,6 +99,10 @@ static int load_library(struct hoy_error *err)
 {
 	void *library;
 
+	if (HOY_STATIC) {
+		fail(err, 0, "the systemd cgroup manager is not in this build, which is static");
+		return fail_hint(err, "use --cgroup-manager cgroupfs, or another build");
+	}
 	if (sd.loaded)
 		return 0;
 	library = dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);

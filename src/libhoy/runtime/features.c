@@ -27,7 +27,14 @@ static const char *const unsafe_annotations[] = {
 };
 
 static const char *const build_features[] = {
-	"+APPARMOR", "+CAP", "-CRIU", "+EBPF", "+SECCOMP", "+SELINUX", "-SYSTEMD", NULL,
+	"+APPARMOR",
+	"+CAP",
+	"-CRIU",
+	"+EBPF",
+	"+SECCOMP",
+	"+SELINUX",
+	HOY_STATIC ? "-SYSTEMD" : "+SYSTEMD",
+	NULL,
 };
 
 const char *hoy_version(void)
@@ -77,8 +84,8 @@ static void write_cgroup(struct json_writer *writer)
 	json_write_object(writer, "cgroup");
 	json_write_bool(writer, "v1", false);
 	json_write_bool(writer, "v2", true);
-	json_write_bool(writer, "systemd", false);
-	json_write_bool(writer, "systemdUser", false);
+	json_write_bool(writer, "systemd", !HOY_STATIC);
+	json_write_bool(writer, "systemdUser", !HOY_STATIC);
 	json_write_bool(writer, "rdma", false);
 	json_write_end(writer);
 }
