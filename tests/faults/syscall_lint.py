@@ -28,7 +28,8 @@ AT_CALLS = {name: (0,) for name in (
     "openat", "openat2", "newfstatat", "fstatat64", "statx", "mkdirat", "mknodat", "unlinkat", "fchmodat",
     "fchmodat2", "fchownat", "faccessat", "faccessat2", "readlinkat", "utimensat", "name_to_handle_at",
     "open_tree", "mount_setattr", "execveat", "fspick")}
-AT_CALLS |= {name: (0, 2) for name in ("renameat", "renameat2", "linkat", "move_mount")} | {"symlinkat": (1,)}
+AT_CALLS |= {name: (0, 2) for name in ("renameat", "renameat2", "linkat", "move_mount")}
+AT_CALLS |= {"symlinkat": (1,)}
 # They never follow the last component, whatever their flags say.
 NEVER_FOLLOW = {"mkdirat", "mknodat", "unlinkat", "symlinkat", "renameat", "renameat2", "readlinkat",
                 "open_tree_nofollow"}

@@ -29,7 +29,8 @@ def test_version(runtime):
 
 def test_help_names_every_command(runtime):
     text = runtime("--help").silent().stdout
-    for command in ("create", "start", "state", "kill", "delete", "run", "exec", "list", "spec", "features"):
+    for command in ("create", "start", "state", "kill", "delete", "run", "exec", "list", "spec",
+                    "features"):
         assert re.search(rf"^\s+{command}\b", text, re.M), command
         assert command in runtime(command, "--help").silent().stdout
 
@@ -48,7 +49,8 @@ def test_values_of_global_options_are_checked(runtime, words):
     runtime(*words, "list").fails(words[0], words[1])
 
 
-@pytest.mark.parametrize("words", [["--bundle", "B"], ["--bundle=B"], ["-b", "B"], ["-bundle", "B"], ["-bB"]])
+@pytest.mark.parametrize("words", [["--bundle", "B"], ["--bundle=B"], ["-b", "B"], ["-bundle", "B"],
+                                   ["-bB"]])
 def test_forms_of_options(bundle, runtime, words):
     bundle.args("/bin/true").write()
     runtime("run", *(word.replace("B", str(bundle.path)) if word.endswith("B") else word for word in words),
@@ -180,7 +182,8 @@ def test_features(runtime):
     assert features["mountOptions"] == sorted(features["mountOptions"])
     assert not [word for word in features["mountOptions"] if "=" in word and not word.startswith("idmap")]
     linux = features["linux"]
-    assert sorted(linux["namespaces"]) == ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"]
+    assert sorted(linux["namespaces"]) == ["cgroup", "ipc", "mount", "network", "pid", "time", "user",
+                                           "uts"]
     assert linux["cgroup"]["v2"] is True and linux["cgroup"]["v1"] is False
     assert linux["seccomp"]["enabled"] is True
     assert {"SCMP_ACT_NOTIFY", "SCMP_ACT_KILL_PROCESS"} <= set(linux["seccomp"]["actions"])
@@ -231,7 +234,8 @@ def test_spec_rootless(runtime, scratch):
     (b'{"a":1,}', ["config.json:1:7"]), (b'{"a":1} x', ["config.json:1:9"]),
     (b'{"ociVersion":"1.0.0","ociVersion":"1.0.0"}', ["config.json:1:23", "ociVersion"]),
     (b'{"ociVersion":"1.0.\xff0"}', ["config.json:1:"]), (b'{"hostname":"a\\u0000b"}', ["config.json:1:"]),
-    (b"[" * 70 + b"]" * 70, ["config.json:1:"]), (b'\n\n  {"hostname": 5}', ["config.json:3:", "hostname"])])
+    (b"[" * 70 + b"]" * 70, ["config.json:1:"]),
+    (b'\n\n  {"hostname": 5}', ["config.json:3:", "hostname"])])
 def test_broken_files(bundle, runtime, text, words):
     (bundle.path / "config.json").write_bytes(text)
     runtime("create", "--bundle", bundle.path, "c1").fails(*words)
@@ -258,7 +262,8 @@ def test_a_configuration_from_a_descriptor(bundle, runtime):
     os.write(write, text)
     os.close(write)
     try:
-        result = runtime("run", "--bundle", bundle.path, "--config", f"/dev/fd/{read}", "c1", pass_fds=[read])
+        result = runtime("run", "--bundle", bundle.path, "--config", f"/dev/fd/{read}", "c1",
+                         pass_fds=[read])
         assert result.silent().stdout == "ok\n"
     finally:
         os.close(read)

@@ -138,7 +138,8 @@ def test_a_closed_standard_descriptor(bundle, runtime, scratch, closed):
     bundle.sh("readlink /proc/self/fd/* >/out")
     runtime.run(bundle)
     for target in (bundle.rootfs / "out").read_text().split():
-        assert target.startswith(("/dev/null", "pipe:", "/out", "/proc/", "/tmp/hoy-test", "(deleted)")), target
+        assert target.startswith(("/dev/null", "pipe:", "/out", "/proc/", "/tmp/hoy-test",
+                                  "(deleted)")), target
 
 
 @pytest.mark.parametrize("uid", [0, 1000])

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from bundle import busybox
+from runtime import ENVIRONMENT
 
 req = pytest.mark.req
 
@@ -69,7 +70,8 @@ def test_state_on_stdin(bundle, runtime, scratch, kind):
     # The pid is looked up while the hook runs: afterwards nobody may be there.
     bundle.hook_sh(kind, f"cat >{inside}/state; "
                          f"pid=$(grep -o '\"pid\": *[0-9]*' {inside}/state | grep -o '[0-9]*'); "
-                         f"readlink /proc/$pid/ns/pid >{inside}/ns; readlink /proc/self/ns/pid >>{inside}/ns")
+                         f"readlink /proc/$pid/ns/pid >{inside}/ns; "
+                         f"readlink /proc/self/ns/pid >>{inside}/ns")
     with runtime.sleeping(bundle) as container:
         pid, namespace = container.pid, container.namespace("pid")
         container.kill("KILL")
@@ -97,7 +99,8 @@ def test_state_on_stdin(bundle, runtime, scratch, kind):
 def test_namespaces(bundle, runtime, scratch, kind):
     """Runtime hooks run where the runtime does, the others in the container's namespaces."""
     inside, outside = place(kind, scratch, bundle)
-    bundle.hook_sh(kind, f"({READ_LINKS}) >{inside}/ns; [ ! -e {scratch}/bundle ] || echo host >>{inside}/ns")
+    bundle.hook_sh(kind, f"({READ_LINKS}) >{inside}/ns; "
+                         f"[ ! -e {scratch}/bundle ] || echo host >>{inside}/ns")
     with runtime.sleeping(bundle) as container:
         of_container = links(container.pid)
         container.kill("KILL")
@@ -122,7 +125,7 @@ def test_args_and_env(bundle, runtime, scratch, kind):
     program = "/bin/busybox" if kind == "startContainer" else busybox()
     script = f"env >{inside}/env; echo \"$0|$1|$2\" >{inside}/args"
     bundle.hook(kind, program, "sh", "-c", script, "-x", " a b", "", env=["K=v", "L=a b"])
-    with runtime.running(bundle.args("/bin/true"), env={"PATH": os.environ["PATH"], "LEAK": "1"}) as container:
+    with runtime.running(bundle.args("/bin/true"), env=ENVIRONMENT | {"LEAK": "1"}) as container:
         container.wait()
         container.delete().ok()
     assert (outside / "args").read_text() == "-x| a b|\n"

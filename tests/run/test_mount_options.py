@@ -316,7 +316,7 @@ def test_words_of_the_table_never_reach_the_file_system(bundle, runtime):
     words = [word for word in runtime("features").ok().json["mountOptions"]
              if "=" not in word and word not in ("bind", "rbind", "remount", "idmap", "ridmap",
                                                  "ro", "rro", "noexec", "rnoexec",
-                                                 "copy-symlink")]
+                                                 "copy-symlink", "src-nofollow")]
     bundle.mount("/t", "tmpfs", "tmpfs", words)
     calls = runtime.trace(bundle, "fsconfig,mount")
     # These are the kernel's own words for what belongs to all mounts of a file system.
