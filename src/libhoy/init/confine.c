@@ -250,9 +250,14 @@ static int load_filter(const struct plan_seccomp *filter, struct hoy_error *err)
 		.len = (unsigned short)filter->len,
 		.filter = (struct sock_filter *)filter->filter,
 	};
+	unsigned int flags = (unsigned int)filter->flags;
 	int r;
 
-	r = seccomp(SECCOMP_SET_MODE_FILTER, (unsigned int)filter->flags, &program);
+	/* The only other thread is the one that sends the listener: it must stay outside. */
+	if (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+		flags &= ~(unsigned int)(SECCOMP_FILTER_FLAG_TSYNC |
+					 SECCOMP_FILTER_FLAG_TSYNC_ESRCH);
+	r = seccomp(SECCOMP_SET_MODE_FILTER, flags, &program);
 	if (r < 0) {
 		fail_at(err, "linux.seccomp", errno, "load the filter of %zu instructions",
 			filter->len);

@@ -69,8 +69,9 @@ static const struct step create_steps[] = {
 	{ "commit", step_commit },
 	{ "gate", step_gate },
 	{ "startContainer hooks", step_start_container_hooks },
-	{ "execing", step_execing },
+	/* A thread: before the last limits, one of which may be pids.max. */
 	{ "listener", step_listener },
+	{ "execing", step_execing },
 	{ "scheduler", step_scheduler },
 	{ "capabilities", step_capabilities },
 	{ "no new privileges", step_no_new_privileges },
@@ -84,7 +85,6 @@ static const struct step exec_steps[] = {
 	{ "enter the root", step_exec_root },
 	{ "become root", step_become_root },
 	{ "keyring", step_keyring },
-	{ "scheduling", step_scheduling },
 	{ "terminal", step_terminal },
 	{ "labels", step_open_labels },
 	{ "standard streams", step_stdio },
@@ -97,8 +97,10 @@ static const struct step exec_steps[] = {
 	{ "label", step_label },
 	{ "self-check", step_self_check },
 	{ "commit", step_commit },
-	{ "execing", step_execing },
+	/* Only with the commit is it certain that the runtime has moved us to the cgroup. */
+	{ "scheduling", step_scheduling },
 	{ "listener", step_listener },
+	{ "execing", step_execing },
 	{ "scheduler", step_scheduler },
 	{ "capabilities", step_capabilities },
 	{ "no new privileges", step_no_new_privileges },
@@ -149,7 +151,7 @@ int init_request(struct init *init, enum message_type type, struct hoy_error *er
 	return 0;
 }
 
-static void send_gate_error(struct init *init, const struct hoy_error *err)
+static void send_gate_error(const struct init *init, const struct hoy_error *err)
 {
 	struct gate_message message = { .type = GATE_ERROR, .error = *err };
 
@@ -157,19 +159,24 @@ static void send_gate_error(struct init *init, const struct hoy_error *err)
 		return; /* nobody is left to be told */
 }
 
-_Noreturn void init_die(struct init *init, struct hoy_error *err)
+void init_tell_error(const struct init *init, const struct hoy_error *err)
 {
 	struct message message = { .type = NOTE_ERROR };
 
 	/* `exec` keeps its socket until execve, create's init has the gate after the commit. */
 	if (init->committed && init->fds->result >= 0) {
 		send_gate_error(init, err);
-	} else {
-		message.error = *err;
-		/* write(2) and no other call: this may run under the container's filter. */
-		if (write(init->fds->socket, &message, sizeof(message)) < 0)
-			_exit(1);
+		return;
 	}
+	message.error = *err;
+	/* write(2) and no other call: this may run under the container's filter. */
+	if (write(init->fds->socket, &message, sizeof(message)) < 0)
+		return; /* nobody is left to be told */
+}
+
+_Noreturn void init_die(struct init *init, struct hoy_error *err)
+{
+	init_tell_error(init, err);
 	_exit(err->status > 0 ? err->status : 1);
 }
 

@@ -119,7 +119,9 @@ int init_request(struct init *init, enum message_type type, struct hoy_error *er
 /** Sends a note with up to one descriptor. */
 int init_note(const struct launch_fds *fds, enum message_type type, pid_t pid, int fd,
 	      struct hoy_error *err);
-/** Sends an error to whoever listens (runtime or `start`) and exits. */
+/** Sends an error to whoever listens (runtime or `start`). */
+void init_tell_error(const struct init *init, const struct hoy_error *err);
+/** The same, and exits. */
 _Noreturn void init_die(struct init *init, struct hoy_error *err);
 /** Life line: PDEATHSIG, then checks that the runtime is still there. */
 int init_lifeline(const struct launch_fds *fds, struct hoy_error *err);

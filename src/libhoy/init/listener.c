@@ -29,19 +29,25 @@ static struct {
 	atomic_int fd;
 	/** WAITING, SENT, or an errno. */
 	atomic_int result;
-	const struct launch_fds *fds;
+	const struct init *init;
 	_Alignas(16) char stack[16 * 1024];
 } listener; /* without an initial value: its pages are then never read from the file */
 
 static int send_listener(void *unused)
 {
-	const struct launch_fds *fds = listener.fds;
+	const struct launch_fds *fds = listener.init->fds;
+	struct hoy_error err = { 0 };
 	int fd, r;
 
 	(void)unused;
 	while ((fd = atomic_load(&listener.fd)) < 0)
 		(void)sched_yield();
 	r = message_send(fds->listener, fds->listener_state, fds->listener_state_len, &fd, 1);
+	if (r < 0) {
+		/* Here, as init itself is under the filter by now. */
+		fail_at(&err, "linux.seccomp.listenerPath", r, "send the listener to the agent");
+		init_tell_error(listener.init, &err);
+	}
 	atomic_store(&listener.result, r < 0 ? -r : SENT);
 	return 0;
 }
@@ -56,7 +62,9 @@ static void fill_pid(const struct init *init)
 		       digits, len);
 }
 
-/* Starts the thread. Before: the scheduler, which may forbid it; the filter, which would catch it.
+/*
+ * Starts the thread. Before: the last limits (pids.max) and the scheduler, which may forbid it; the
+ * filter, which would catch it.
  */
 int step_listener(struct init *init, struct hoy_error *err)
 {
@@ -70,7 +78,7 @@ int step_listener(struct init *init, struct hoy_error *err)
 	if (init->fds->listener < 0)
 		return fail_at(err, "linux.seccomp.listenerPath", 0, "no agent is connected");
 	fill_pid(init);
-	listener.fds = init->fds;
+	listener.init = init;
 	atomic_store(&listener.fd, -1);
 	atomic_store(&listener.result, WAITING);
 	if (setsockopt(init->fds->listener, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
