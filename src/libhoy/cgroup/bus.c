@@ -486,6 +486,24 @@ int bus_set_properties(struct bus *bus, const char *unit,
 	return r < 0 ? fail_call(err, r, &error, "change", unit) : 0;
 }
 
+int bus_attach_process(struct bus *bus, const char *unit, const char *below, pid_t pid,
+		       struct hoy_error *err)
+{
+	autoerror error = { .name = NULL };
+	automessage message = NULL;
+	automessage reply = NULL;
+	uint32_t number = (uint32_t)pid;
+	int r = new_call(bus, "AttachProcessesToUnit", unit, &message);
+
+	if (r >= 0)
+		r = sd.message_append_basic(message, 's', below);
+	if (r >= 0)
+		r = sd.message_append_array(message, 'u', &number, sizeof(number));
+	if (r >= 0)
+		r = sd.call(bus->connection, message, left_us(bus), &error, &reply);
+	return r < 0 ? fail_call(err, r, &error, "put a process into", unit) : 0;
+}
+
 /* The object of a unit in the manager's tree. */
 static int get_unit(struct bus *bus, const char *unit, struct bus_error *error,
 		    struct sd_bus_message **ret_reply, const char **ret_object)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <hoy/error.h>
 
@@ -50,6 +51,10 @@ void bus_reset_failed(struct bus *bus, const char *unit);
 /** Changes properties until the next boot. */
 int bus_set_properties(struct bus *bus, const char *unit,
 		       const struct systemd_properties *properties, struct hoy_error *err);
+
+/** Puts a process into the cgroup of a unit, or into the one at `below` in it ("/" = itself). */
+int bus_attach_process(struct bus *bus, const char *unit, const char *below, pid_t pid,
+		       struct hoy_error *err);
 
 /**
  * The cgroup of a unit, below the mount point, "/system.slice/x.scope".

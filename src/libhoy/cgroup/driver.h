@@ -93,6 +93,18 @@ int cgroup_open_recorded(const char *path, uint64_t inode, struct cgroup *ret_cg
  */
 int cgroup_remove_intended(const char *path);
 
+/** Where `exec` puts its process. */
+struct cgroup_target {
+	/** Directory of the container's cgroup or one below it; -1 = stay. */
+	int fd;
+	/** The unit and the absolute path of its cgroup, if systemd has made it; else "" or NULL.
+	 */
+	const char *unit, *unit_path;
+};
+
+/** Moves a process, by systemd where the caller may not. pids.max does not count a move. */
+int cgroup_move(const struct cgroup_target *target, pid_t pid, struct hoy_error *err);
+
 /** SIGKILL to all in it, new forks included (cgroup.kill), sub-cgroups too. Silent. */
 int cgroup_kill(const struct cgroup *cgroup);
 

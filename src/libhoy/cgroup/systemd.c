@@ -284,6 +284,47 @@ int cgroup_stop_unit(const char *unit, const char *path, int64_t deadline_ms, st
 	return r < 0 ? -1 : 0;
 }
 
+/* Where a directory of the cgroup2 tree is below another one; "/" if they are the same. */
+static int find_below(int target, const char *top, char *below, size_t size)
+{
+	char link[48], path[PATH_MAX];
+	size_t top_len = strlen(top);
+	ssize_t len;
+
+	format_text(link, sizeof(link), "/proc/self/fd/%d", target);
+	len = readlink(link, path, sizeof(path) - 1);
+	if (len < 0)
+		return -errno;
+	path[len] = '\0';
+	if (!string_starts(path, top) || (path[top_len] != '/' && path[top_len] != '\0'))
+		return -EXDEV;
+	format_text(below, size, "%s", path[top_len] ? path + top_len : "/");
+	return 0;
+}
+
+int cgroup_move(const struct cgroup_target *target, pid_t pid, struct hoy_error *err)
+{
+	char number[16], below[PATH_MAX];
+	struct hoy_error unimportant;
+	struct bus bus;
+	int r, attached;
+
+	format_text(number, sizeof(number), "%d", (int)pid);
+	r = file_write_text(target->fd, "cgroup.procs", number);
+	if (r >= 0)
+		return 0;
+	fail(err, r, "put the process into the container's cgroup");
+	/* A user may move within his part of the tree only; his systemd can ask that of the system.
+	 */
+	if ((r != -EACCES && r != -EPERM) || !target->unit || !*target->unit ||
+	    find_below(target->fd, target->unit_path, below, sizeof(below)) < 0 ||
+	    open_manager(target->unit_path, &bus, &unimportant) < 0)
+		return -1;
+	attached = bus_attach_process(&bus, target->unit, below, pid, err);
+	bus_done(&bus);
+	return attached;
+}
+
 const struct cgroup_driver systemd_driver = {
 	.name = "systemd",
 	.prepare = systemd_prepare,

@@ -309,7 +309,11 @@ static int open_cgroup(struct execution *execution, struct hoy_error *err)
 		(void)close(execution->cgroup.fd);
 		execution->cgroup.fd = fd;
 	}
-	execution->launch.move_to = execution->cgroup.fd;
+	execution->launch.move_to = (struct cgroup_target){
+		.fd = execution->cgroup.fd,
+		.unit = record->unit,
+		.unit_path = record->cgroup,
+	};
 	return 0;
 }
 
@@ -342,7 +346,7 @@ static int enter_init_cgroup(struct execution *execution, struct hoy_error *err)
 		return fail(err, (int)len, "open the cgroup of the container's init");
 	(void)close(execution->cgroup.fd);
 	execution->cgroup.fd = (int)len;
-	execution->launch.move_to = (int)len;
+	execution->launch.move_to.fd = (int)len;
 	return 0;
 }
 

@@ -127,21 +127,9 @@ static int write_oom_score(struct launch *launch, struct hoy_error *err)
 		       : -1;
 }
 
-static int move_init(const struct launch *launch, struct hoy_error *err)
-{
-	char pid[16];
-	int r;
-
-	if (launch->move_to < 0)
-		return 0;
-	format_text(pid, sizeof(pid), "%d", (int)launch->pid);
-	r = file_write_text(launch->move_to, "cgroup.procs", pid);
-	return r < 0 ? fail(err, r, "put the process into the container's cgroup") : 0;
-}
-
 static int cloned(struct launch *launch, struct hoy_error *err)
 {
-	if (move_init(launch, err) < 0)
+	if (launch->move_to.fd >= 0 && cgroup_move(&launch->move_to, launch->pid, err) < 0)
 		return -1;
 	if (launch->on_cloned && launch->on_cloned(launch, launch->data, err) < 0)
 		return -1;

@@ -44,10 +44,10 @@ struct launch {
 	/** The terminal's master once init has sent it. */
 	int terminal;
 	/**
-	 * `exec`: the cgroup that init is moved to as soon as it is known, -1 = none. A move is
-	 * allowed where a fork inside would exceed pids.max.
+	 * `exec`: the cgroup that init is moved to as soon as it is known. A move is allowed where
+	 * a fork inside would exceed pids.max.
 	 */
-	int move_to;
+	struct cgroup_target move_to;
 	/** For cgroup drivers that adopt, and to see whether init was killed for lack of memory. */
 	struct cgroup *cgroup;
 	/** Puts network devices back unless the container comes to be. */
@@ -71,13 +71,13 @@ struct launch {
 			      .procfs = -1,         \
 			      .exec_root = -1,      \
 			      .listener = -1 })
-#define LAUNCH_NONE                               \
-	((struct launch){ .fds = LAUNCH_FDS_NONE, \
-			  .socket = -1,           \
-			  .procfs = -1,           \
-			  .pidfd = -1,            \
-			  .terminal = -1,         \
-			  .move_to = -1,          \
+#define LAUNCH_NONE                                \
+	((struct launch){ .fds = LAUNCH_FDS_NONE,  \
+			  .socket = -1,            \
+			  .procfs = -1,            \
+			  .pidfd = -1,             \
+			  .terminal = -1,          \
+			  .move_to = { .fd = -1 }, \
 			  .net_devices = NETDEVICE_KEEPER_NONE })
 
 /** Opens what init will need: the socket pair, /proc, namespaces by path, the seccomp agent. */
