@@ -329,6 +329,23 @@ struct config {
 	const char *file_name;
 };
 
+/** Annotations that hoy acts on; crun has defined them, and engines set them. */
+#define ANNOTATION_DELEGATE_CGROUP  "run.oci.delegate-cgroup"
+#define ANNOTATION_FAIL_SYSCALL	    "run.oci.seccomp_fail_unknown_syscall"
+#define ANNOTATION_HOOKS_STDERR	    "run.oci.hooks.stderr"
+#define ANNOTATION_HOOKS_STDOUT	    "run.oci.hooks.stdout"
+#define ANNOTATION_KEEP_GROUPS	    "run.oci.keep_original_groups"
+#define ANNOTATION_MOUNT_CONTEXT    "run.oci.mount_context_type"
+#define ANNOTATION_PIDFD_RECEIVER   "run.oci.pidfd_receiver"
+#define ANNOTATION_SECCOMP_RECEIVER "run.oci.seccomp.receiver"
+#define ANNOTATION_SYSTEMD_SUBGROUP "run.oci.systemd.subgroup"
+
+/** The value of an annotation, NULL if there is none of that name. */
+const char *config_annotation(const struct config *config, const char *name);
+
+/** Whether an annotation says yes: it is there, and not "0". */
+bool config_annotation_is_on(const struct config *config, const char *name);
+
 /** How problems of a configuration are told: each one through the callback, as it is found. */
 struct config_report {
 	hoy_log_fn *log;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rules for a whole configuration, its hooks and annotations. Runs in the runtime. Pure: what
+ * Rules for a whole configuration. Runs in the runtime. Pure: what
  * needs the file system or the kernel is found when it is done.
  */
 #include "config/validate.h"
@@ -26,13 +26,6 @@ static void validate_host_names(struct problems *problems, const struct config *
 		problem_at(problems, "hostname", "needs a uts namespace");
 	if (config->domainname)
 		problem_at(problems, "domainname", "needs a uts namespace");
-}
-
-static void validate_annotations(struct problems *problems, const struct config *config)
-{
-	for (size_t i = 0; i < config->annotations.len; i++)
-		if (config->annotations.items[i].key[0] == '\0')
-			problem_at(problems, AT_MEMBER("annotations", ""), "empty key");
 }
 
 void validate_config(struct problems *problems, const struct config *config)

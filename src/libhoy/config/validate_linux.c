@@ -208,5 +208,5 @@ void validate_linux(struct problems *problems, const struct config *config)
 	if (linux->resources)
 		validate_resources(problems, linux->resources);
 	if (linux->seccomp)
-		validate_seccomp(problems, linux->seccomp);
+		validate_seccomp(problems, config);
 }

@@ -51,10 +51,16 @@ static void validate_args(struct problems *problems, const struct config_syscall
 	}
 }
 
-static void validate_notify(struct problems *problems, const struct config_seccomp *seccomp,
+static bool has_listener(const struct config *config)
+{
+	return config->linux->seccomp->listener_path ||
+	       config_annotation(config, ANNOTATION_SECCOMP_RECEIVER);
+}
+
+static void validate_notify(struct problems *problems, const struct config *config,
 			    const struct config_syscall *syscall, const char *at)
 {
-	if (!seccomp->listener_path && !problem_known(problems, "linux.seccomp.listenerPath"))
+	if (!has_listener(config) && !problem_known(problems, "linux.seccomp.listenerPath"))
 		problem_at(problems, AT("%s.action", at), "SCMP_ACT_NOTIFY needs listenerPath");
 	for (size_t i = 0; i < syscall->names.len; i++)
 		for (size_t j = 0; j < ARRAY_LEN(never_notified); j++)
@@ -64,10 +70,9 @@ static void validate_notify(struct problems *problems, const struct config_secco
 					   never_notified[j]);
 }
 
-static void validate_syscall(struct problems *problems, const struct config_seccomp *seccomp,
-			     size_t i)
+static void validate_syscall(struct problems *problems, const struct config *config, size_t i)
 {
-	const struct config_syscall *syscall = &seccomp->syscalls.items[i];
+	const struct config_syscall *syscall = &config->linux->seccomp->syscalls.items[i];
 	const char *at = AT("linux.seccomp.syscalls[%zu]", i);
 
 	if (syscall->names.set && syscall->names.len == 0)
@@ -77,11 +82,13 @@ static void validate_syscall(struct problems *problems, const struct config_secc
 		return;
 	validate_errno(problems, syscall->action, &syscall->errno_ret, AT("%s.errnoRet", at));
 	if (syscall->action == SECCOMP_RET_USER_NOTIF)
-		validate_notify(problems, seccomp, syscall, at);
+		validate_notify(problems, config, syscall, at);
 }
 
-void validate_seccomp(struct problems *problems, const struct config_seccomp *seccomp)
+void validate_seccomp(struct problems *problems, const struct config *config)
 {
+	const struct config_seccomp *seccomp = config->linux->seccomp;
+
 	if (!problem_known(problems, "linux.seccomp.defaultAction")) {
 		validate_errno(problems, seccomp->default_action, &seccomp->default_errno_ret,
 			       "linux.seccomp.defaultErrnoRet");
@@ -89,9 +96,9 @@ void validate_seccomp(struct problems *problems, const struct config_seccomp *se
 			problem_at(problems, "linux.seccomp.defaultAction",
 				   "SCMP_ACT_NOTIFY cannot be the default");
 	}
-	if (seccomp->listener_metadata && !seccomp->listener_path &&
+	if (seccomp->listener_metadata && !has_listener(config) &&
 	    !problem_known(problems, "linux.seccomp.listenerPath"))
 		problem_at(problems, "linux.seccomp.listenerMetadata", "needs listenerPath");
 	for (size_t i = 0; i < seccomp->syscalls.len; i++)
-		validate_syscall(problems, seccomp, i);
+		validate_syscall(problems, config, i);
 }

@@ -116,8 +116,10 @@ static int close_host(const struct plan *plan, struct launch_fds *fds, struct ho
 	const bool in_user_namespace = (plan->namespaces.create | plan->namespaces.joined) &
 				       CLONE_NEWUSER;
 	/* The host's /proc only where the kernel refuses one of our own (trap 4). */
-	const int keep[] = { fds->socket,   fds->go,	    fds->result,
-			     fds->listener, fds->exec_root, in_user_namespace ? fds->procfs : -1 };
+	const int keep[] = { fds->socket,      fds->go,
+			     fds->result,      fds->listener,
+			     fds->exec_root,   in_user_namespace ? fds->procfs : -1,
+			     fds->hook_stdout, fds->hook_stderr };
 	int r;
 
 	r = fd_close_but(3 + plan->process.preserve_fds, keep, ARRAY_LEN(keep));

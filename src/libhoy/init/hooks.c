@@ -55,19 +55,24 @@ static int make_stdin(const struct plan_hooks *hooks, struct hoy_error *err)
 	return fd;
 }
 
-static _Noreturn void run_child(const struct plan_hook *hook, int input, int output)
+/* The hook writes to the files named for it, if any, and else to `report`, as a failure to execute
+ * it does. */
+static _Noreturn void run_child(const struct launch_fds *fds, const struct plan_hook *hook,
+				int input, int report)
 {
+	int output = fds->hook_stdout >= 0 ? fds->hook_stdout : report;
+	int error = fds->hook_stderr >= 0 ? fds->hook_stderr : report;
 	char *no_environment[] = { NULL };
 	const char *words;
 
 	if (setsid() < 0 || dup3(input, 0, 0) < 0 || dup3(output, 1, 0) < 0 ||
-	    dup3(output, 2, 0) < 0 || close_range(3, ~0U, 0) < 0)
+	    dup3(error, 2, 0) < 0 || fd_cloexec_from(3) < 0)
 		_exit(125);
 	(void)umask(022);
 	(void)execve(hook->path, hook->args, hook->env ? hook->env : no_environment);
 	words = error_words(errno);
-	if (write(2, CANNOT_EXECUTE, strlen(CANNOT_EXECUTE)) < 0 ||
-	    write(2, words, strlen(words)) < 0)
+	if (write(report, CANNOT_EXECUTE, strlen(CANNOT_EXECUTE)) < 0 ||
+	    write(report, words, strlen(words)) < 0)
 		_exit(126);
 	_exit(127);
 }
@@ -98,8 +103,8 @@ static int fail_hook(const struct plan_hook *hook, int status, int output, struc
 		       tail[0] ? ": " : "", tail);
 }
 
-static int run_hook(const struct plan_hooks *hooks, const struct plan_hook *hook,
-		    struct hoy_error *err)
+static int run_hook(const struct launch_fds *fds, const struct plan_hooks *hooks,
+		    const struct plan_hook *hook, struct hoy_error *err)
 {
 	int64_t deadline = hook->timeout_ms < 0 ? -1 : clock_ms() + hook->timeout_ms;
 	autoclose int input = -1, output = -1, pidfd = -1;
@@ -116,7 +121,7 @@ static int run_hook(const struct plan_hooks *hooks, const struct plan_hook *hook
 	if (pid < 0)
 		return fail_at(err, hook->at, pid, "clone the hook %s", hook->path);
 	if (pid == 0)
-		run_child(hook, input, output);
+		run_child(fds, hook, input, output);
 	r = process_wait(pidfd, deadline, &status);
 	if (r == 0) {
 		(void)kill(-pid, SIGKILL);
@@ -129,10 +134,12 @@ static int run_hook(const struct plan_hooks *hooks, const struct plan_hook *hook
 	return status == 0 ? 0 : fail_hook(hook, status, output, err);
 }
 
-static int run_all(const struct plan_hooks *hooks, struct hoy_error *err)
+static int run_all(const struct init *init, enum plan_hook_kind kind, struct hoy_error *err)
 {
+	const struct plan_hooks *hooks = &init->plan->hooks[kind];
+
 	for (size_t i = 0; i < hooks->len; i++)
-		if (run_hook(hooks, &hooks->items[i], err) < 0)
+		if (run_hook(init->fds, hooks, &hooks->items[i], err) < 0)
 			return -1;
 	return 0;
 }
@@ -140,11 +147,11 @@ static int run_all(const struct plan_hooks *hooks, struct hoy_error *err)
 /* After: runtime hooks. Before: pivot. */
 int step_create_container_hooks(struct init *init, struct hoy_error *err)
 {
-	return run_all(&init->plan->hooks[PLAN_CREATE_CONTAINER], err);
+	return run_all(init, PLAN_CREATE_CONTAINER, err);
 }
 
 /* After: the gate. Before: seccomp. */
 int step_start_container_hooks(struct init *init, struct hoy_error *err)
 {
-	return run_all(&init->plan->hooks[PLAN_START_CONTAINER], err);
+	return run_all(init, PLAN_START_CONTAINER, err);
 }

@@ -48,6 +48,8 @@ struct launch_fds {
 	int exec_root;
 	/** Connected seccomp agent. */
 	int listener;
+	/** Files that take what the hooks of init's own write. */
+	int hook_stdout, hook_stderr;
 	/** Where exactly root.path was when it was checked: device and inode. */
 	uint64_t root_device, root_inode;
 	struct launch_join *joins;

@@ -47,7 +47,7 @@ static int make_empty(const struct plan *plan, struct hoy_error *err)
 	    fsconfig(fs, FSCONFIG_SET_STRING, "mode", "755", 0) < 0)
 		return fail(err, errno, "make the tmpfs for masked directories");
 	if (plan->mount_label &&
-	    fsconfig(fs, FSCONFIG_SET_STRING, "context", plan->mount_label, 0) < 0)
+	    fsconfig(fs, FSCONFIG_SET_STRING, plan->mount_label_option, plan->mount_label, 0) < 0)
 		return fail_at(err, "linux.mountLabel", errno, "label the masks '%s'",
 			       plan->mount_label);
 	if (fsconfig(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0 ||

@@ -226,8 +226,9 @@ int step_home(struct init *init, struct hoy_error *err)
  */
 int step_descriptors(struct init *init, struct hoy_error *err)
 {
-	const int needed[] = { init->fds->socket, init->fds->go, init->fds->result,
-			       init->apparmor,	  init->selinux, init->fds->listener };
+	const int needed[] = { init->fds->socket,      init->fds->go,	      init->fds->result,
+			       init->apparmor,	       init->selinux,	      init->fds->listener,
+			       init->fds->hook_stdout, init->fds->hook_stderr };
 	unsigned int from = 3 + init->plan->process.preserve_fds;
 	int r;
 

@@ -145,6 +145,8 @@ int plan_intel_rdt(struct plan_builder *builder);
 
 /* cgroup.c, resources.c */
 int plan_cgroup(struct plan_builder *builder);
+/** Where init lives in the container's cgroup. */
+int plan_leaf(struct plan_builder *builder);
 /** Whom the cgroup is handed to; after plan_mounts(). */
 int plan_cgroup_owner(struct plan_builder *builder);
 /** Adds what `resources` asks for to plan->cgroup.writes. */

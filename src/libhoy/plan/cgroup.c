@@ -287,6 +287,24 @@ int plan_cgroup_owner(struct plan_builder *builder)
 	return 0;
 }
 
+/* ---- below the container's cgroup ---- */
+
+/* Annotations of crun, which systemd in a container and engines for it use. */
+int plan_leaf(struct plan_builder *builder)
+{
+	const char *group = config_annotation(builder->config, ANNOTATION_SYSTEMD_SUBGROUP);
+	const char *delegated = config_annotation(builder->config, ANNOTATION_DELEGATE_CGROUP);
+	bool has_group = group && *group && builder->options->cgroup_manager == HOY_CGROUP_SYSTEMD;
+	bool has_delegated = delegated && *delegated;
+
+	if (!has_group && !has_delegated)
+		return 0;
+	builder->plan->cgroup.leaf = arena_format(builder->arena, "%s%s%s", has_group ? group : "",
+						  has_group && has_delegated ? "/" : "",
+						  has_delegated ? delegated : "");
+	return builder->plan->cgroup.leaf ? 0 : plan_no_memory(builder);
+}
+
 /* ---- all of it ---- */
 
 /* Without a cgroup, what asks for one is an error that names the field. */
@@ -342,5 +360,5 @@ int plan_cgroup(struct plan_builder *builder)
 	for (size_t i = 0; i < cgroup->writes_len; i++)
 		cgroup->has_late_writes |= cgroup->writes[i].late;
 	cgroup->optional = !builder->host->privileged && !find_demand(cgroup);
-	return 0;
+	return cgroup->path ? plan_leaf(builder) : 0;
 }

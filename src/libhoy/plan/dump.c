@@ -487,6 +487,8 @@ static void dump_hooks(struct dump *dump, const struct plan *plan)
 			dump_put_strings(dump, "env", hooks->items[i].env);
 			if (hooks->items[i].timeout_ms >= 0)
 				dump_put_signed(dump, "timeoutMs", hooks->items[i].timeout_ms);
+			dump_put_string(dump, "stdout", hooks->stdout_path);
+			dump_put_string(dump, "stderr", hooks->stderr_path);
 			dump_put_string(dump, "state", hooks->state);
 			dump_put_string(dump, "at", hooks->items[i].at);
 			dump_end(dump);
@@ -574,6 +576,7 @@ static void dump_cgroup(struct dump *dump, const struct plan_cgroup *cgroup)
 	dump_put_flag(dump, "optional", cgroup->optional);
 	if (cgroup->owner >= 0)
 		dump_put_signed(dump, "owner", cgroup->owner);
+	dump_put_string(dump, "leaf", cgroup->leaf);
 	dump_put_string(dump, "slice", cgroup->slice);
 	dump_put_string(dump, "unit", cgroup->unit);
 	dump_put_flag(dump, "unshareLate", cgroup->unshare_late);

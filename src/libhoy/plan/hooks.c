@@ -119,6 +119,8 @@ static int plan_kind(struct plan_builder *builder, const struct kind *kind)
 	if (!hooks->items)
 		return plan_no_memory(builder);
 	hooks->len = list->len;
+	hooks->stdout_path = config_annotation(builder->config, ANNOTATION_HOOKS_STDOUT);
+	hooks->stderr_path = config_annotation(builder->config, ANNOTATION_HOOKS_STDERR);
 	for (size_t i = 0; i < list->len; i++) {
 		hooks->items[i].at = plan_at_item(builder, kind->at, i);
 		if (plan_hook(builder, kind, &list->items[i], &hooks->items[i]) < 0)

@@ -59,9 +59,10 @@ static const char *cgroup_directory(struct plan_builder *builder)
 	const struct host *host = builder->host;
 	const char *path = builder->plan->cgroup.path ? builder->plan->cgroup.path
 						      : host->cgroup_own;
+	const char *leaf = builder->plan->cgroup.leaf;
 
-	return arena_format(builder->arena, "%s%s", host->cgroup_root,
-			    strcmp(path, "/") == 0 ? "" : path);
+	return arena_format(builder->arena, "%s%s%s%s", host->cgroup_root,
+			    strcmp(path, "/") == 0 ? "" : path, leaf ? "/" : "", leaf ? leaf : "");
 }
 
 /*
@@ -188,10 +189,11 @@ static int add_label(struct plan_builder *builder, const struct type_rule *rule,
 		     struct plan_mount *mount)
 {
 	const char *label = builder->plan->mount_label;
+	const char *option = builder->plan->mount_label_option;
 
-	if (!label || (rule && !rule->has_context) || plan_mount_has(mount, "context"))
+	if (!label || (rule && !rule->has_context) || plan_mount_has(mount, option))
 		return 0;
-	return plan_mount_parameter(builder, mount, "context", label);
+	return plan_mount_parameter(builder, mount, option, label);
 }
 
 /* A read-only block device can only be mounted by a read-only file system. */

@@ -140,6 +140,10 @@ static int plan_label(struct plan_builder *builder)
 		return fail_at(builder->err, "linux.mountLabel", 0,
 			       "'%s' cannot be applied: SELinux is not enabled", label);
 	builder->plan->mount_label = label;
+	builder->plan->mount_label_option = config_annotation(builder->config,
+							      ANNOTATION_MOUNT_CONTEXT);
+	if (!builder->plan->mount_label_option)
+		builder->plan->mount_label_option = "context";
 	return 0;
 }
 

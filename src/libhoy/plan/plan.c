@@ -194,8 +194,8 @@ int plan_build_exec(struct arena *arena, const struct plan_input *input,
 
 	if (start_plan(&builder) < 0 || plan_namespaces(&builder) < 0 ||
 	    plan_id_maps(&builder) < 0 || plan_process(&builder, process) < 0 ||
-	    plan_affinity(&builder, process) < 0 || plan_annotations(&builder) < 0 ||
-	    plan_agent_state(&builder) < 0)
+	    plan_affinity(&builder, process) < 0 || plan_leaf(&builder) < 0 ||
+	    plan_annotations(&builder) < 0 || plan_agent_state(&builder) < 0)
 		return -1;
 	builder.plan->namespaces = (struct plan_namespaces){ 0 };
 	if (arena->failed)

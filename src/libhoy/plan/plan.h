@@ -329,6 +329,8 @@ struct plan_hook {
 struct plan_hooks {
 	struct plan_hook *items;
 	size_t len;
+	/** Files that take their output, absolute; NULL = none. */
+	const char *stdout_path, *stderr_path;
 	/** The state for their stdin; the pid is written into the ten blanks at pid_offset. */
 	const char *state;
 	size_t state_len, pid_offset;
@@ -417,6 +419,8 @@ struct plan_cgroup {
 	size_t device_rules_len;
 	/** init makes its cgroup namespace only after it was adopted (systemd). */
 	bool unshare_late;
+	/** Where init lives below `path`, "a/b"; NULL = in it. */
+	const char *leaf;
 	/** chown of the delegated files to this host uid; -1 for none. */
 	int64_t owner;
 	/** systemd: slice, unit, and properties of annotations (pairs of name and gvariant). */
@@ -452,6 +456,8 @@ struct plan {
 	size_t masked_paths_len, readonly_paths_len;
 	/** Option of the tmpfs that masks directories: SELinux context, or NULL. */
 	const char *mount_label;
+	/** Which of the options context=, fscontext=, defcontext=, rootcontext= takes it. */
+	const char *mount_label_option;
 	struct plan_sysctl *sysctls;
 	size_t sysctls_len;
 	struct plan_process process;

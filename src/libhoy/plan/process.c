@@ -117,22 +117,13 @@ static int check_mapped(struct plan_builder *builder, bool is_mapped, const char
 	return fail_hint(builder->err, "more ids need subordinate ones (subuid(5)) and newuidmap");
 }
 
-static bool keeps_groups(const struct plan_builder *builder)
-{
-	const struct string_map *annotations = &builder->config->annotations;
-
-	for (size_t i = 0; i < annotations->len; i++)
-		if (strcmp(annotations->items[i].key, "run.oci.keep_original_groups") == 0)
-			return strcmp(annotations->items[i].value, "1") == 0;
-	return false;
-}
-
 static int plan_groups(struct plan_builder *builder, const struct config_user *user)
 {
 	struct plan_process *process = &builder->plan->process;
 	bool denied = builder->plan->namespaces.deny_setgroups;
 
-	process->keep_groups = keeps_groups(builder) || (denied && !user->additional_gids.len);
+	process->keep_groups = config_annotation_is_on(builder->config, ANNOTATION_KEEP_GROUPS) ||
+			       (denied && !user->additional_gids.len);
 	if (denied && user->additional_gids.len && !process->keep_groups)
 		return fail_at(
 			builder->err, "process.user.additionalGids", 0,
@@ -244,6 +235,9 @@ static void plan_seccomp(struct plan_builder *builder)
 	if (!has_notify(from))
 		return;
 	seccomp->listener_path = from->listener_path;
+	if (!seccomp->listener_path)
+		seccomp->listener_path = config_annotation(builder->config,
+							   ANNOTATION_SECCOMP_RECEIVER);
 	seccomp->listener_metadata = from->listener_metadata;
 	seccomp->flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
 	/* Both flags return a number; the kernel wants to know how to tell the two apart. */

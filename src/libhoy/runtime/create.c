@@ -16,6 +16,7 @@
 #include <hoy/container.h>
 
 #include "base/json_write.h"
+#include "cgroup/leaf.h"
 #include "runtime/context.h"
 #include "runtime/destroy.h"
 #include "runtime/handover.h"
@@ -40,6 +41,8 @@ struct creation {
 	char boot_id[37];
 	char created[64];
 	struct cgroup cgroup;
+	/** Where in it init is cloned, -1 = in the cgroup itself. */
+	int leaf;
 	/** Root of resctrl, -1 = not asked for. */
 	int resctrl;
 	struct launch launch;
@@ -212,8 +215,15 @@ static int make_cgroup(struct creation *creation, struct hoy_error *err)
 	creation->record.cgroup_made_above = creation->cgroup.made_above;
 	/* The whole record follows with init's pid; `delete` may have to kill an init before that.
 	 */
-	return creation->cgroup.fd < 0 ? 0
-				       : state_note_cgroup(&creation->dir, &creation->record, err);
+	if (creation->cgroup.fd < 0)
+		return 0;
+	if (state_note_cgroup(&creation->dir, &creation->record, err) < 0)
+		return -1;
+	if (!plan->leaf)
+		return 0;
+	creation->leaf = leaf_make(&creation->cgroup, plan, 0, err);
+	creation->launch.fds.cgroup = creation->leaf;
+	return creation->leaf < 0 ? -1 : 0;
 }
 
 /* Early, so that a machine without it has nothing to take back. */
@@ -329,6 +339,7 @@ static void hand_out(struct creation *creation)
 static int create(struct creation *creation, struct hoy_error *err)
 {
 	const struct hoy_create_options *options = creation->options;
+	const char *pidfd_socket = options->pidfd_socket;
 
 	creation->root = state_root_open(creation->context, true, err);
 	if (creation->root < 0)
@@ -337,12 +348,13 @@ static int create(struct creation *creation, struct hoy_error *err)
 		       err) < 0)
 		return -1;
 	creation->launch.plan = creation->input.plan;
+	if (!pidfd_socket)
+		pidfd_socket = config_annotation(creation->input.config, ANNOTATION_PIDFD_RECEIVER);
 	if (check_root(creation, err) < 0 || open_resctrl(creation, err) < 0 ||
 	    leftovers_note(&creation->leftovers, creation->input.plan, &creation->input.arena,
 			   err) < 0 ||
 	    handover_open(&creation->handover, creation->input.plan->process.terminal,
-			  options->console_socket, options->pidfd_socket, options->ret_terminal,
-			  err) < 0 ||
+			  options->console_socket, pidfd_socket, options->ret_terminal, err) < 0 ||
 	    launch_prepare(&creation->launch, &creation->input.arena, err) < 0 ||
 	    make_directory(creation, err) < 0 || make_cgroup(creation, err) < 0 ||
 	    launch(creation, err) < 0)
@@ -389,6 +401,7 @@ int hoy_create(const struct hoy_context *context, const char *id,
 		.root = -1,
 		.dir = STATE_DIR_NONE,
 		.cgroup = CGROUP_NONE,
+		.leaf = -1,
 		.resctrl = -1,
 		.launch = LAUNCH_NONE,
 		.handover = HANDOVER_NONE,
@@ -408,6 +421,7 @@ int hoy_create(const struct hoy_context *context, const char *id,
 	launch_done(&creation.launch);
 	handover_done(&creation.handover);
 	cgroup_done(&creation.cgroup);
+	cleanup_close(&creation.leaf);
 	cleanup_close(&creation.resctrl);
 	state_dir_done(&creation.dir);
 	cleanup_close(&creation.root);

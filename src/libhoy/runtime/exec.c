@@ -402,7 +402,7 @@ static int prepare_launch(struct execution *execution, struct hoy_error *err)
 	    open_cgroup(execution, err) < 0)
 		return -1;
 	if (!options->cgroup && execution->cgroup.fd >= 0 &&
-	    has_child_controllers(execution->cgroup.fd))
+	    (launch->plan->cgroup.leaf || has_child_controllers(execution->cgroup.fd)))
 		return enter_init_cgroup(execution, err);
 	return 0;
 }

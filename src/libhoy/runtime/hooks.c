@@ -78,11 +78,27 @@ static int make_stdin(const struct plan_hooks *hooks, pid_t pid, struct hoy_erro
 	return fd < 0 ? fail(err, fd, "state for the hook") : fd;
 }
 
+int hooks_open_output(const char *path, struct hoy_error *err)
+{
+	/* Without the flag a FIFO that nobody reads would be waited for. */
+	autoclose int fd = openat(AT_FDCWD, path,
+				  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+				  0644);
+	int copy = fd < 0 ? -errno : fd_dup(fd, 3);
+
+	if (copy >= 0)
+		(void)fd_set_nonblock(copy, false);
+	return copy < 0 ? fail_at(err, "annotations", copy, "open %s for the output of hooks", path)
+			: copy;
+}
+
 struct hook_stdio {
 	int input, output, error;
+	/** Takes the reason if the hook cannot be executed. */
+	int report;
 };
 
-/** The child: becomes the hook, or writes to its stderr why not. */
+/** The child: becomes the hook, or reports why not. */
 static _Noreturn void become_hook(const struct plan_hook *hook, const struct hook_stdio *stdio)
 {
 	static char *no_args[] = { NULL, NULL };
@@ -98,38 +114,52 @@ static _Noreturn void become_hook(const struct plan_hook *hook, const struct hoo
 	    dup2(stdio->error, 2) == 2 && fd_cloexec_from(3) == 0 && process_reset_signals() == 0)
 		execve(hook->path, args, hook->env ? hook->env : environ);
 	len = format_text(message, sizeof(message), CANNOT_EXECUTE "%s", error_words(errno));
-	(void)!write(stdio->error, message, len < sizeof(message) ? len : sizeof(message) - 1);
+	(void)!write(stdio->report, message, len < sizeof(message) ? len : sizeof(message) - 1);
 	_exit(STATUS_CANNOT_EXECUTE);
 }
 
-/** Opens a hook's stdio above 2 and starts it. @returns its pid and pidfd, or -1 */
-static pid_t start_hook(const struct plan_hook *hook, int input, int *ret_pidfd, int *ret_stderr,
-			struct hoy_error *err)
+/** A pipe, its end to write above 2. @returns 0 or -1 */
+static int make_pipe(int *ret_read, int *ret_write, struct hoy_error *err)
 {
-	autoclose int null = openat(AT_FDCWD, "/dev/null", O_WRONLY | O_CLOEXEC);
-	autoclose int state = fd_dup(input, 3), output = -1, error = -1, read_end = -1;
-	int pipe_fds[2];
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return fail(err, errno, "make a pipe");
+	*ret_read = fds[0];
+	*ret_write = fd_dup(fds[1], 3);
+	(void)close(fds[1]);
+	if (*ret_write < 0 || fd_set_nonblock(*ret_read, true) < 0)
+		return fail(err, EMFILE, "make a pipe");
+	return 0;
+}
+
+/** Opens a hook's stdio above 2 and starts it. @returns its pid and pidfd, or -1 */
+static pid_t start_hook(const struct plan_hooks *hooks, const struct plan_hook *hook, int input,
+			int *ret_pidfd, int *ret_report, struct hoy_error *err)
+{
+	autoclose int state = fd_dup(input, 3), output = -1, error = -1, report = -1, read_end = -1;
+	struct hook_stdio stdio;
 	pid_t pid;
 
-	if (null < 0)
-		return fail(err, errno, "open /dev/null");
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return fail(err, errno, "make a pipe");
-	read_end = pipe_fds[0];
-	output = fd_dup(null, 3);
-	error = fd_dup(pipe_fds[1], 3);
-	(void)close(pipe_fds[1]);
-	if (state < 0 || output < 0 || error < 0 || fd_set_nonblock(read_end, true) < 0)
-		return fail(err, EMFILE, "open the hook's stdin, stdout and stderr");
+	if (state < 0)
+		return fail(err, state, "open the hook's stdin");
+	if (make_pipe(&read_end, &report, err) < 0)
+		return -1;
+	output = hooks_open_output(hooks->stdout_path ? hooks->stdout_path : "/dev/null", err);
+	if (output < 0)
+		return -1;
+	if (hooks->stderr_path) {
+		error = hooks_open_output(hooks->stderr_path, err);
+		if (error < 0)
+			return -1;
+	}
+	stdio = (struct hook_stdio){ state, output, error < 0 ? report : error, report };
 	pid = process_clone(0, -1, SIGCHLD, ret_pidfd);
 	if (pid < 0)
 		return fail(err, pid, "clone a process for the hook");
-	if (pid == 0) {
-		const struct hook_stdio stdio = { state, output, error };
-
+	if (pid == 0)
 		become_hook(hook, &stdio);
-	}
-	*ret_stderr = take_fd(&read_end);
+	*ret_report = take_fd(&read_end);
 	return pid;
 }
 
@@ -213,7 +243,7 @@ static int run_hook(const struct plan_hooks *hooks, const struct plan_hook *hook
 
 	if (input < 0)
 		return -1;
-	pid = start_hook(hook, input, &pidfd, &error, err);
+	pid = start_hook(hooks, hook, input, &pidfd, &error, err);
 	if (pid < 0)
 		return -1;
 	r = watch_hook(pidfd, error, hook->timeout_ms < 0 ? -1 : clock_ms() + hook->timeout_ms,

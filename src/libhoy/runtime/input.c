@@ -109,6 +109,10 @@ int input_filter(struct input *input, const struct config *config, const struct 
 		return 0;
 	cache = state_root >= 0 ? seccomp_cache_open(state_root) : -1;
 	options.cache = cache;
+	options.fail_unknown_syscall = config_annotation_is_on(config, ANNOTATION_FAIL_SYSCALL);
+	/* The specification's own member comes first. */
+	if (!config->linux->seccomp->listener_path)
+		options.receiver = config_annotation(config, ANNOTATION_SECCOMP_RECEIVER);
 	return seccomp_compile(config->linux->seccomp, &options, &input->arena, ret, err);
 }
 

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "cgroup/leaf.h"
 #include "runtime/hooks.h"
 #include "runtime/listener.h"
 #include "runtime/scheduling.h"
@@ -80,6 +81,27 @@ static int *places(struct arena *arena, size_t count)
 	return fds;
 }
 
+/* Init could not open them: it is in the container's mount namespace when it runs its hooks. */
+static int open_hook_output(struct launch *launch, struct hoy_error *err)
+{
+	const struct plan_hooks *hooks = &launch->plan->hooks[PLAN_CREATE_CONTAINER];
+	struct launch_fds *fds = &launch->fds;
+
+	if (!hooks->len)
+		hooks = &launch->plan->hooks[PLAN_START_CONTAINER];
+	if (hooks->len && hooks->stdout_path) {
+		fds->hook_stdout = hooks_open_output(hooks->stdout_path, err);
+		if (fds->hook_stdout < 0)
+			return -1;
+	}
+	if (hooks->len && hooks->stderr_path) {
+		fds->hook_stderr = hooks_open_output(hooks->stderr_path, err);
+		if (fds->hook_stderr < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int launch_prepare(struct launch *launch, struct arena *arena, struct hoy_error *err)
 {
 	struct launch_fds *fds = &launch->fds;
@@ -100,7 +122,8 @@ int launch_prepare(struct launch *launch, struct arena *arena, struct hoy_error 
 	if (launch->procfs < 0)
 		return -1;
 	fds->procfs = launch->procfs;
-	if (open_joins(launch, arena, err) < 0 || launch_make_idmaps(launch, err) < 0)
+	if (open_joins(launch, arena, err) < 0 || launch_make_idmaps(launch, err) < 0 ||
+	    open_hook_output(launch, err) < 0)
 		return -1;
 	return listener_connect(launch, arena, err);
 }
@@ -232,9 +255,16 @@ static int adopt_cgroup(struct launch *launch, struct hoy_error *err)
 {
 	const struct cgroup_driver *driver = cgroup_driver_of(&launch->plan->cgroup);
 
+	autoclose int leaf = -1;
+
 	if (driver && driver->adopt &&
 	    driver->adopt(&launch->plan->cgroup, launch->pid, launch->cgroup, err) < 0)
 		return -1;
+	if (launch->plan->cgroup.leaf && launch->cgroup && launch->cgroup->fd >= 0) {
+		leaf = leaf_make(launch->cgroup, &launch->plan->cgroup, launch->pid, err);
+		if (leaf < 0)
+			return -1;
+	}
 	return answer(launch, err);
 }
 
@@ -500,6 +530,8 @@ void launch_done(struct launch *launch)
 	close_fd(&fds->result);
 	close_fd(&fds->listener);
 	close_fd(&fds->exec_root);
+	close_fd(&fds->hook_stdout);
+	close_fd(&fds->hook_stderr);
 	for (size_t i = 0; i < launch->early_len; i++)
 		close_fd(&launch->early[i].fd);
 	for (size_t i = 0; i < fds->joins_len; i++)

@@ -70,7 +70,9 @@ struct launch {
 			      .cgroup = -1,         \
 			      .procfs = -1,         \
 			      .exec_root = -1,      \
-			      .listener = -1 })
+			      .listener = -1,       \
+			      .hook_stdout = -1,    \
+			      .hook_stderr = -1 })
 #define LAUNCH_NONE                                \
 	((struct launch){ .fds = LAUNCH_FDS_NONE,  \
 			  .socket = -1,            \

@@ -134,6 +134,8 @@ static void write_hooks(struct json_writer *writer, const char *key, const struc
 	json_write_object(writer, key);
 	json_write_string(writer, "state", hooks->state);
 	json_write_unsigned(writer, "pidOffset", hooks->pid_offset);
+	write_optional(writer, "stdout", hooks->stdout_path);
+	write_optional(writer, "stderr", hooks->stderr_path);
 	json_write_list(writer, "hooks");
 	for (size_t i = 0; i < hooks->len; i++) {
 		const struct plan_hook *hook = &hooks->items[i];
@@ -360,7 +362,9 @@ static int read_hooks(const struct json_node *object, struct arena *arena, struc
 
 	if (!object)
 		return 0;
-	if (len < 0 || json_get_string(json_member(object, "state"), &hooks->state) < 0 ||
+	if (len < 0 || read_optional(object, "stdout", &hooks->stdout_path) < 0 ||
+	    read_optional(object, "stderr", &hooks->stderr_path) < 0 ||
+	    json_get_string(json_member(object, "state"), &hooks->state) < 0 ||
 	    json_get_unsigned(json_member(object, "pidOffset"), SIZE_MAX, &pid_offset) < 0)
 		return -EINVAL;
 	hooks->state_len = strlen(hooks->state);
