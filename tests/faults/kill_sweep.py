@@ -7,6 +7,7 @@ then ends as it would have.
 
 import contextlib
 import itertools
+import os
 import re
 import signal
 
@@ -72,7 +73,7 @@ class Sweep:
 
     def remains(self):
         """What there still is of the container."""
-        leaks.reap(self.runtime.is_ours)
+        leaks.reap()
         found = [f"process {pid} {what}" for pid, what in leaks.children().items()
                  if self.runtime.is_ours(pid)]
         found += ["cgroup"] if self.bundle.cgroup.exists() else []
@@ -104,6 +105,9 @@ class Sweep:
         """After a finding: back to where the sweep can go on."""
         with contextlib.suppress(OSError):
             (self.bundle.cgroup / "cgroup.kill").write_text("1")
+        for pid in filter(self.runtime.is_ours, leaks.children()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not [what for what in self.remains() if what.startswith("process")], "the end")
         leaks.remove_cgroups(self.bundle.cgroup)
         with contextlib.suppress(OSError):
