@@ -389,8 +389,9 @@ def version(runtime):
 def expected(name, release):
     """The cases that this release of a runtime is known to fail, each with the reason.
 
-    A reason that starts with "without CAP_SYS_RESOURCE" does not count for a caller that has it; one
-    that starts with "sometimes" excuses a failure without expecting it.
+    "*: RE" stands for any case that fails with a message that matches. A reason that starts with
+    "without CAP_SYS_RESOURCE" does not count for a caller that has it; one that starts with
+    "sometimes" excuses a failure without expecting it.
     """
     path = HERE / "expected" / f"{name}.tsv"
     if not path.exists():

@@ -26,7 +26,8 @@ def links(pid):
 
 def whole_life(t):
     """Returns the container's pid and namespaces, when it is deleted."""
-    with t.sleeping() as it:
+    with t.runtime.running(t.bundle.sh("echo; exec sleep 1000")) as it:
+        wait_until(lambda: it.output, "the program")
         pid, namespaces = it.pid, links(it.pid)
         it.kill("KILL").ok()
         it.wait()

@@ -192,9 +192,9 @@ for kind in HOOKS:
         f"{kind}-path-absent": ("config.hooks.path.required", {f"hooks.{kind}": [{}]}),
         f"{kind}-path-relative": ("config.hooks.path.absolute", {f"hooks.{kind}": [{"path": "bin/true"}]}),
         f"{kind}-timeout-0": ("config.hooks.timeout.positive", {
-            f"hooks.{kind}": [{"path": "/bin/true", "timeout": 0}]}),
+            f"hooks.{kind}": [{"path": "/bin/cat", "timeout": 0}]}),
         f"{kind}-timeout--1": ("config.hooks.timeout.positive", {
-            f"hooks.{kind}": [{"path": "/bin/true", "timeout": -1}]}),
+            f"hooks.{kind}": [{"path": "/bin/cat", "timeout": -1}]}),
     }
 
 
