@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/string.h"
 #include "command.h"
 #include "sys/cleanup.h"
 #include "sys/error.h"
@@ -28,21 +29,38 @@ static int widest(int width, const char *text)
 	return len > width ? len : width;
 }
 
-static void print_table(const struct hoy_state *states, size_t len)
+/* Whatever the directory is called, a container is one line, and the terminal is left alone. */
+static char *printable(const char *path)
+{
+	struct text text = { 0 };
+
+	text_add_escaped(&text, path);
+	return text_take(&text);
+}
+
+static int print_table(const struct hoy_state *states, size_t len, struct hoy_error *err)
 {
 	int id = 2, bundle = 6, created = 7;
 
 	for (size_t i = 0; i < len; i++) {
+		autofree char *path = printable(states[i].bundle);
+
+		if (!path)
+			return fail(err, ENOMEM, "print container %s", states[i].id);
 		id = widest(id, states[i].id);
-		bundle = widest(bundle, states[i].bundle);
+		bundle = widest(bundle, path);
 		created = widest(created, states[i].created);
 	}
 	printf("%-*s  %-10s  %-8s  %-*s  %-*s  %s\n", id, "ID", "PID", "STATUS", bundle, "BUNDLE",
 	       created, "CREATED", "OWNER");
-	for (size_t i = 0; i < len; i++)
+	for (size_t i = 0; i < len; i++) {
+		autofree char *path = printable(states[i].bundle);
+
 		printf("%-*s  %-10d  %-8s  %-*s  %-*s  %s\n", id, states[i].id, states[i].pid,
-		       hoy_status_name(states[i].status), bundle, states[i].bundle, created,
+		       hoy_status_name(states[i].status), bundle, path ? path : "", created,
 		       states[i].created, states[i].owner);
+	}
+	return 0;
 }
 
 static int print_json(const struct hoy_state *states, size_t len, struct hoy_error *err)
@@ -68,8 +86,7 @@ static int print(const struct hoy_state *states, size_t len, struct hoy_error *e
 	}
 	if (strcmp(format, "json") == 0)
 		return print_json(states, len, err);
-	print_table(states, len);
-	return 0;
+	return print_table(states, len, err);
 }
 
 int cmd_list(const struct program *program, char **words, struct hoy_error *err)

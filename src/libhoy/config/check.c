@@ -32,12 +32,11 @@ const char *check_not_empty(const char *string)
 	return *string == '\0' ? "empty" : check_printable(string);
 }
 
+/* Any byte can be part of a name: a bundle may lie anywhere. */
 const char *check_path(const char *path)
 {
-	const char *wrong = check_not_empty(path);
-
-	if (wrong)
-		return wrong;
+	if (*path == '\0')
+		return "empty";
 	if (strlen(path) >= PATH_MAX)
 		return "path is too long";
 	for (const char *name = path; *name; name += strspn(name, "/")) {
@@ -155,6 +154,9 @@ const char *check_cgroups_path(const char *path)
 {
 	const char *wrong = check_path(path);
 
+	/* /proc/PID/cgroup is read line by line, and systemd's units have no such names. */
+	if (!wrong)
+		wrong = check_printable(path);
 	if (wrong)
 		return wrong;
 	return has_parent_component(path) ? "'..' in path" : NULL;
