@@ -332,7 +332,14 @@ static void log_warning_of(const struct launch *launch, struct hoy_error *warnin
 
 /* ---- serving ---- */
 
-/* @returns whether this process is still the one that set-up needs (else it has failed) */
+static bool has_memory_limit(const struct plan_cgroup *plan)
+{
+	for (size_t i = 0; i < plan->writes_len; i++)
+		if (strcmp(plan->writes[i].file, "memory.max") == 0)
+			return true;
+	return false;
+}
+
 static int explain_death(struct launch *launch, struct hoy_error *err)
 {
 	int status = 0;
@@ -343,8 +350,14 @@ static int explain_death(struct launch *launch, struct hoy_error *err)
 			"init was killed for lack of memory while the container was set up");
 		return fail_hint(err, "the memory limit is too small for the set-up");
 	}
-	if (r > 0 && status > 128)
-		return fail(err, 0, "init was killed by signal %d during set-up", status - 128);
+	if (r > 0 && status > 128) {
+		fail(err, 0, "init was killed by signal %d during set-up", status - 128);
+		/* systemd removes the scope with its counters as soon as it is empty. */
+		return status == 128 + SIGKILL && has_memory_limit(&launch->plan->cgroup)
+			       ? fail_hint(err, "a memory limit that is too small for the set-up "
+						"does that")
+			       : -1;
+	}
 	return fail(err, 0, "init ended with status %d during set-up", status);
 }
 
