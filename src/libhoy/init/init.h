@@ -147,6 +147,10 @@ int step_pivot(struct init *init, struct hoy_error *err);
 int step_exec_root(struct init *init, struct hoy_error *err);
 int step_root_attributes(struct init *init, struct hoy_error *err);
 
+/* host_views.c */
+/** Takes the host's complete procfs and sysfs mounts away, or covers them. */
+int hide_host_views(struct init *init, struct hoy_error *err);
+
 /* mounts.c */
 int step_shared_sources(struct init *init, struct hoy_error *err);
 int step_sources(struct init *init, struct hoy_error *err);

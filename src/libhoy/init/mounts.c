@@ -355,20 +355,25 @@ static int remount(const struct plan_mount *mount, int target, struct hoy_error 
 static int mount_long(struct init *init, const struct plan_mount *mount, int target,
 		      struct hoy_error *err)
 {
-	int fd;
+	struct statx covered, found;
+	autoclose int fd = -1;
 
 	if (check_proc_rule(mount, target, -1, err) < 0 ||
 	    mount_classic(init, mount, target, err) < 0)
 		return -1;
 	fd = path_open(init->root, mount->destination, O_PATH);
-	if (fd < 0)
-		return fail_at(err, mount->at, fd, "open what is mounted at %s",
+	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &found) < 0 ||
+	    statx(target, "", AT_EMPTY_PATH, STATX_MNT_ID, &covered) < 0)
+		return fail_at(err, mount->at, fd < 0 ? fd : errno, "open what is mounted at %s",
 			       mount->destination);
-	if (attributes_apply(fd, &mount->attributes, mount->readonly_late, mount->at, err) < 0) {
-		(void)close(fd);
+	/* Neither what it covers, nor what someone has put in that one's place. */
+	if (!(found.stx_attributes & STATX_ATTR_MOUNT_ROOT) ||
+	    found.stx_mnt_id == covered.stx_mnt_id)
+		return fail_at(err, mount->at, 0, "%s was replaced while it was mounted",
+			       mount->destination);
+	if (attributes_apply(fd, &mount->attributes, mount->readonly_late, mount->at, err) < 0)
 		return -1;
-	}
-	return fd;
+	return take_fd(&fd);
 }
 
 /* Keeps the mount's descriptor where a later step needs it. */

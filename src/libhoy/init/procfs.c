@@ -72,7 +72,8 @@ static int procfs_get(struct init *init, struct hoy_error *err)
 int procfs_open(struct init *init, const char *path, int flags, struct hoy_error *err)
 {
 	struct open_how how = {
-		.flags = (uint64_t)(flags | O_CLOEXEC | O_NOCTTY),
+		/* openat2(2) refuses O_NOCTTY beside O_PATH. */
+		.flags = (uint64_t)(flags | O_CLOEXEC | (flags & O_PATH ? 0 : O_NOCTTY)),
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS |
 			   RESOLVE_NO_MAGICLINKS,
 	};

@@ -94,10 +94,12 @@ static int pivot(const struct init *init, struct hoy_error *err)
 	return 0;
 }
 
-static int move_over_root(const struct init *init, struct hoy_error *err)
+static int move_over_root(struct init *init, struct hoy_error *err)
 {
 	const char *at = init->plan->root.at;
 
+	if (hide_host_views(init, err) < 0)
+		return fail_in(err, "--no-pivot");
 	if (move_mount(init->root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return fail_at(err, at, errno, "move the root over /");
 	return 0;
