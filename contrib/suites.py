@@ -180,6 +180,14 @@ def suite_cgroup(result, options):
         result.failed.append(f"tests/cgroup: ended with status {status}")
 
 
+def suite_package(result, _options):
+    for distribution in ("bookworm", "trixie"):
+        if run(["tests/package", distribution], 20) == 0:
+            result.passed += 1
+        else:
+            result.failed.append(f"tests/package {distribution}")
+
+
 def suite_vm(result, options):
     if run(["contrib/setup", "vm"], 20) != 0:
         raise RuntimeError("contrib/setup vm failed")
@@ -201,6 +209,7 @@ SUITES = {
     "conformance": (suite_conformance, True, "contrib/conformance"),
     "fresh": (suite_fresh, False, "tests/fresh"),
     "cgroup": (suite_cgroup, False, "tests/cgroup"),
+    "package": (suite_package, False, "tests/package"),
     "vm": (suite_vm, False, "tests/vm/selftest.py"),
 }
 

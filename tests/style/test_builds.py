@@ -74,7 +74,8 @@ def test_install_is_complete(build, tmp_path):
     installed = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")
                  if not path.is_dir()}
     names = {re.sub(r"^usr/(local/)?(lib/[\w-]+-linux-gnu/)?", "", name) for name in installed}
-    pages = {f"share/man/man{path.stem[-1]}/{path.stem}" for path in (TOP / "man").glob("*.scd")}
+    pages = {path.name.removesuffix(".scd") for path in (TOP / "man").glob("*.[38]*")}
+    pages = {f"share/man/man{page[-1]}/{page}" for page in pages}
     headers = {f"include/hoy/{path.name}" for path in (TOP / "include/hoy").glob("*.h")}
     engines = {f"share/hoy/{path.relative_to(TOP / 'contrib')}"
                for path in (TOP / "contrib/engines").rglob("*") if path.is_file()}
