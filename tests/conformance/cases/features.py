@@ -92,7 +92,8 @@ def hooks(t):
     t.runs()
 
 
-FREE = {"bind", "rbind", "remount", "idmap", "ridmap", "copy-symlink", "tmpcopyup", "noexec", "rnoexec"}
+FREE = {"bind", "rbind", "remount", "idmap", "ridmap", "copy-symlink", "src-nofollow", "tmpcopyup",
+        "noexec", "rnoexec"}
 
 
 @case("features.mountOptions", "config.mounts.options.custom", "config.mounts.options.custom-mount8")
