@@ -5,6 +5,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import select
 import socket
 import struct
 import threading
@@ -208,9 +209,12 @@ class Agent:
 
     @staticmethod
     def answer(fd):
-        with contextlib.suppress(OSError):
-            while True:
-                request = bytearray(80)
+        """Until nobody is left under the filter. A caller that is killed takes its question back."""
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        while not poll.poll()[0][1] & select.POLLHUP:
+            request = bytearray(80)
+            with contextlib.suppress(FileNotFoundError):
                 fcntl.ioctl(fd, IOCTL_RECV, request)
                 cookie, = struct.unpack_from("Q", request)
                 fcntl.ioctl(fd, IOCTL_SEND, struct.pack("QqiI", cookie, 0, -errno.EXDEV, 0))
