@@ -57,7 +57,8 @@ int step_root(struct init *init, struct hoy_error *err)
 	directory = open_root(init, err);
 	if (directory < 0)
 		return -1;
-	if (root->host_mounts) {
+	/* Without a mount namespace only a read-only root needs a mount of its own to be that. */
+	if (root->host_mounts && !root->readonly) {
 		init->root = take_fd(&directory);
 		return 0;
 	}
@@ -141,7 +142,9 @@ int step_root_attributes(struct init *init, struct hoy_error *err)
 
 	if (root->readonly)
 		attr.attr_set = MOUNT_ATTR_RDONLY;
-	if (root->host_mounts || (!attr.attr_set && !attr.propagation))
+	if (root->host_mounts)
+		attr.propagation = 0; /* the host's mounts keep theirs */
+	if (!attr.attr_set && !attr.propagation)
 		return 0;
 	if (mount_setattr(init->root, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
 		return fail_at(err, root->readonly ? "root.readonly" : "linux.rootfsPropagation",

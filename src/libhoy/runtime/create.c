@@ -20,6 +20,7 @@
 #include "runtime/context.h"
 #include "runtime/destroy.h"
 #include "runtime/handover.h"
+#include "runtime/host_mounts.h"
 #include "runtime/input.h"
 #include "runtime/launch.h"
 #include "runtime/leftovers.h"
@@ -129,24 +130,6 @@ static int record_cgroup(struct creation *creation, struct hoy_error *err)
 	return 0;
 }
 
-static int record_host_mounts(struct creation *creation, struct hoy_error *err)
-{
-	const struct plan *plan = creation->input.plan;
-	const char **paths;
-
-	if (!plan->root.host_mounts || !plan->mounts_len)
-		return 0;
-	paths = arena_array(&creation->input.arena, const char *, plan->mounts_len);
-	for (size_t i = 0; paths && i < plan->mounts_len; i++)
-		paths[i] = arena_format(&creation->input.arena, "%s%s", plan->root.path,
-					plan->mounts[i].destination);
-	if (creation->input.arena.failed)
-		return fail(err, ENOMEM, "record the mounts");
-	creation->record.host_mounts = paths;
-	creation->record.host_mounts_len = plan->mounts_len;
-	return 0;
-}
-
 static int save_config(const struct creation *creation, struct hoy_error *err)
 {
 	struct json_writer writer = { 0 };
@@ -167,7 +150,9 @@ static int make_directory(struct creation *creation, struct hoy_error *err)
 	if (state_dir_make(creation->root, creation->id, &creation->dir, err) < 0)
 		return -1;
 	fill_record(creation);
-	if (record_cgroup(creation, err) < 0 || record_host_mounts(creation, err) < 0 ||
+	if (record_cgroup(creation, err) < 0 ||
+	    host_mounts_record(creation->input.plan, &creation->input.arena, &creation->record,
+			       err) < 0 ||
 	    gate_make(&creation->dir, err) < 0 || save_config(creation, err) < 0 ||
 	    state_write(&creation->dir, &creation->record, err) < 0 ||
 	    state_dir_publish(&creation->dir, creation->id, err) < 0)

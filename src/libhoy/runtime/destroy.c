@@ -11,6 +11,7 @@
 #include "cgroup/driver.h"
 #include "runtime/context.h"
 #include "runtime/hooks.h"
+#include "runtime/host_mounts.h"
 #include "runtime/resctrl.h"
 #include "sys/cleanup.h"
 #include "sys/compat.h"
@@ -117,19 +118,6 @@ static int remove_cgroup(const struct state_record *record, struct cgroup *cgrou
 	return r < 0 ? fail(err, r, "remove cgroup %s", record->cgroup) : 0;
 }
 
-static int undo_mounts(const struct state_record *record, struct hoy_error *err)
-{
-	for (size_t i = record->host_mounts_len; i > 0; i--) {
-		const char *path = record->host_mounts[i - 1];
-
-		/* Recorded before it was made, so it may never have been, or be gone since. */
-		if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL &&
-		    errno != ENOENT)
-			return fail(err, errno, "unmount %s", path);
-	}
-	return 0;
-}
-
 static int remove_resctrl(const struct state_record *record, struct hoy_error *err)
 {
 	const struct state_resctrl *made = &record->resctrl;
@@ -171,7 +159,7 @@ int destroy_resources(const struct state_record *record, const struct log *log,
 		r = remove_cgroup(record, &cgroup, deadline_ms, log, err);
 	cgroup_done(&cgroup);
 	if (r == 0)
-		r = undo_mounts(record, err);
+		r = host_mounts_undo(record, err);
 	if (r == 0)
 		r = remove_resctrl(record, err);
 	if (r == 0)

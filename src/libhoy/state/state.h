@@ -81,8 +81,8 @@ struct state_record {
 	/** The container has a session keyring of its own, which `exec` joins. */
 	bool new_keyring;
 
-	/** Mounts made in the runtime's own mount namespace, in order; delete undoes them in
-	 * reverse. */
+	/** Mounts made in the runtime's own mount namespace, in order, as host_mounts.c writes
+	 *  them; delete undoes them in reverse. */
 	const char **host_mounts;
 	size_t host_mounts_len;
 
