@@ -12,6 +12,7 @@
 
 #include "base/json_read.h"
 #include "base/json_write.h"
+#include "base/string.h"
 #include "cgroup/driver.h"
 #include "runtime/context.h"
 #include "runtime/input.h"
@@ -31,7 +32,7 @@ struct updating {
 	/** The merged configuration. */
 	char *text;
 	struct cgroup cgroup;
-	/** What undoes each write, parallel to the plan's writes; NULL = nothing to undo. */
+	/** What undoes each write, parallel to the plan's writes; NULL = not known. */
 	char **replaced;
 };
 
@@ -97,11 +98,10 @@ static int merge(struct updating *updating, const char *resources, struct hoy_er
 	return updating->text ? 0 : fail(err, ENOMEM, "merge the resources");
 }
 
-static int make_plan(struct updating *updating, struct hoy_error *err)
+static int plan_config(struct updating *updating, int fd, const struct config_report *report,
+		       struct plan **ret_plan, struct hoy_error *err)
 {
-	const struct hoy_context *context = updating->context;
 	const struct state_record *record = updating->container.record;
-	const struct config_report report = { context->log, context->log_data, context->strict };
 	const struct plan_options options = {
 		.id = record->id,
 		.bundle = record->bundle,
@@ -109,15 +109,24 @@ static int make_plan(struct updating *updating, struct hoy_error *err)
 	};
 	struct input *input = &updating->input;
 	struct plan_input plan_input = { .options = &options, .host = &input->host };
+
+	if (config_read(fd, "resources", &input->arena, report, &input->config, err) < 0)
+		return -1;
+	plan_input.config = input->config;
+	return plan_build_cgroup(&input->arena, &plan_input, ret_plan, err);
+}
+
+static int make_plan(struct updating *updating, struct hoy_error *err)
+{
+	const struct hoy_context *context = updating->context;
+	const struct config_report report = { context->log, context->log_data, context->strict };
 	autoclose int fd = file_sealed("config.json", updating->text, strlen(updating->text));
 
 	if (fd < 0)
 		return fail(err, fd, "hold the merged configuration");
-	if (config_read(fd, "resources", &input->arena, &report, &input->config, err) < 0 ||
-	    host_probe(&input->host, err) < 0)
+	if (host_probe(&updating->input.host, err) < 0)
 		return -1;
-	plan_input.config = input->config;
-	return plan_build_cgroup(&input->arena, &plan_input, &input->plan, err);
+	return plan_config(updating, fd, &report, &updating->input.plan, err);
 }
 
 /* ---- writing ---- */
@@ -161,9 +170,23 @@ static const char *find_line(const char *text, const char *key, size_t key_len)
 	return NULL;
 }
 
-/* What must be written to a file that holds `text` to have that again after a write. */
-static char *undoing(struct arena *arena, const struct plan_cgroup_write *write, const char *text)
+/* The kernel refuses to empty a cpuset with processes in it; what an empty one means can be said.
+ */
+static char *undoing_empty(struct updating *updating, const char *file)
 {
+	char name[64], text[VALUE_SIZE];
+
+	format_text(name, sizeof(name), "%s.effective", file);
+	if (file_read(updating->cgroup.fd, name, text, sizeof(text)) < 0)
+		return arena_strdup(&updating->input.arena, "\n");
+	return arena_strndup(&updating->input.arena, text, strcspn(text, "\n"));
+}
+
+/* What must be written to a file that holds `text` to have that again after a write. */
+static char *undoing(struct updating *updating, const struct plan_cgroup_write *write,
+		     const char *text)
+{
+	struct arena *arena = &updating->input.arena;
 	const char *value = write->value, *line;
 	size_t key_len = strcspn(value, " ");
 
@@ -176,31 +199,77 @@ static char *undoing(struct arena *arena, const struct plan_cgroup_write *write,
 			return arena_strndup(arena, line, strcspn(line, "\n"));
 		return arena_format(arena, "%.*s %s", (int)key_len, value, device_files[i].none);
 	}
-	/* Of an empty text nothing would be written. */
-	return *text ? arena_strndup(arena, text, strcspn(text, "\n")) : arena_strdup(arena, "\n");
+	if (*text == '\0')
+		return undoing_empty(updating, write->file);
+	if (string_starts(text, "default "))
+		text += strlen("default ");
+	return arena_strndup(arena, text, strcspn(text, "\n"));
 }
 
-/* Remembers what a file holds. @returns whether it must be written, or -1 */
-static int remember(struct updating *updating, size_t index, struct hoy_error *err)
+static ssize_t read_limit(const struct updating *updating, size_t index, char *text, size_t size)
 {
-	const struct plan_cgroup_write *write = &updating->input.plan->cgroup.writes[index];
-	char text[VALUE_SIZE];
-	ssize_t len = file_read(updating->cgroup.fd, write->file, text, sizeof(text));
+	const char *file = updating->input.plan->cgroup.writes[index].file;
+	ssize_t len = file_read(updating->cgroup.fd, file, text, size);
 
-	if (len < 0)
-		return 1; /* missing or write-only: the write itself will tell */
 	while (len > 0 && text[len - 1] == '\n')
 		text[--len] = '\0';
-	if (strcmp(text, write->value) == 0)
-		return 0;
-	updating->replaced[index] = undoing(&updating->input.arena, write, text);
-	return updating->replaced[index] ? 1 : fail(err, ENOMEM, "remember %s", write->file);
+	return len;
 }
 
-static void put_back(const struct updating *updating)
+/* Remembers what the files hold; one that is missing may be there when its controller is. */
+static int remember(struct updating *updating, struct hoy_error *err)
+{
+	const struct plan_cgroup *plan = &updating->input.plan->cgroup;
+	char text[VALUE_SIZE];
+
+	for (size_t i = 0; i < plan->writes_len; i++) {
+		if (updating->replaced[i] || read_limit(updating, i, text, sizeof(text)) < 0)
+			continue;
+		updating->replaced[i] = undoing(updating, &plan->writes[i], text);
+		if (!updating->replaced[i])
+			return fail(err, ENOMEM, "remember %s", plan->writes[i].file);
+	}
+	return 0;
+}
+
+/*
+ * The manager was told of the new limits and must not come back to them: it gets the replaced
+ * values, and the device rules of the saved configuration.
+ */
+static void tell_manager(struct updating *updating)
+{
+	const struct plan_cgroup *plan = &updating->input.plan->cgroup;
+	const struct cgroup_driver *driver = cgroup_driver_of(plan);
+	const struct config_report silence = { 0 };
+	struct plan_cgroup old = *plan;
+	struct hoy_error unimportant;
+	struct plan *saved;
+	autoclose int fd = openat(updating->container.dir.fd, "config.json", O_RDONLY | O_CLOEXEC);
+
+	if (!driver || !driver->update)
+		return;
+	old.has_device_rules = false;
+	if (fd >= 0 && plan_config(updating, fd, &silence, &saved, &unimportant) >= 0)
+		old = saved->cgroup;
+	old.writes_len = 0;
+	old.writes = arena_array(&updating->input.arena, struct plan_cgroup_write,
+				 plan->writes_len + 1);
+	for (size_t i = 0; old.writes && i < plan->writes_len; i++) {
+		const char *value = updating->replaced[i];
+
+		if (!value)
+			continue;
+		old.writes[old.writes_len] = plan->writes[i];
+		old.writes[old.writes_len++].value = value;
+	}
+	(void)driver->update(&old, &updating->cgroup, &unimportant);
+}
+
+static void put_back(struct updating *updating)
 {
 	const struct plan_cgroup *plan = &updating->input.plan->cgroup;
 
+	tell_manager(updating);
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = plan->writes_len; i-- > 0;)
 			if (updating->replaced[i])
@@ -208,30 +277,24 @@ static void put_back(const struct updating *updating)
 						      updating->replaced[i]);
 }
 
-/* Makes a write or one of its alternatives; what is refused counts as `failed`, not as an error. */
-static int write_group(struct updating *updating, size_t first, size_t count, bool retry,
-		       bool *ret_failed, struct hoy_error *err)
+/* Whether a limit, or its alternative, is another one now. What cannot be read is written. */
+static bool is_new(const struct updating *updating, size_t first, size_t count)
 {
-	const struct plan_cgroup_write *writes = &updating->input.plan->cgroup.writes[first];
-	bool changes = retry;
+	const struct plan_cgroup_write *writes = updating->input.plan->cgroup.writes;
+	char text[VALUE_SIZE];
 
-	for (size_t i = 0; i < count && !retry; i++) {
-		int r = remember(updating, first + i, err);
-
-		if (r < 0)
-			return -1;
-		changes |= r > 0;
-	}
-	if (changes && cgroup_write_all(updating->cgroup.fd, writes, count, writes->late, err) < 0)
-		*ret_failed = true;
-	return 0;
+	for (size_t i = first; i < first + count; i++)
+		if (read_limit(updating, i, text, sizeof(text)) < 0 ||
+		    strcmp(text, writes[i].value) != 0)
+			return true;
+	return false;
 }
 
 /*
  * Limits that bound each other (quota and burst) can be refused in the one order and taken in the
  * other, so that what fails is tried once more after the rest.
  */
-static int write_changes(struct updating *updating, struct hoy_error *err)
+static int write_changes(const struct updating *updating, struct hoy_error *err)
 {
 	const struct plan_cgroup *plan = &updating->input.plan->cgroup;
 	bool failed = true;
@@ -241,11 +304,15 @@ static int write_changes(struct updating *updating, struct hoy_error *err)
 
 		failed = false;
 		for (size_t i = 0; i < plan->writes_len; i += count) {
+			const struct plan_cgroup_write *writes = &plan->writes[i];
+
 			count = 1;
-			while (i + count < plan->writes_len && plan->writes[i + count].alternative)
+			while (i + count < plan->writes_len && writes[count].alternative)
 				count++;
-			if (write_group(updating, i, count, pass > 0, &failed, err) < 0)
-				return -1;
+			if (is_new(updating, i, count) &&
+			    cgroup_write_all(updating->cgroup.fd, writes, count, writes->late,
+					     err) < 0)
+				failed = true;
 		}
 	}
 	return failed ? -1 : 0;
@@ -279,19 +346,30 @@ static int save(struct updating *updating, struct hoy_error *err)
 	return r < 0 ? fail(err, r, "save the configuration") : 0;
 }
 
-static int apply(struct updating *updating, struct hoy_error *err)
+/* Values are remembered before the manager sets new ones, and after it has enabled controllers. */
+static int change(struct updating *updating, struct hoy_error *err)
 {
 	const struct plan_cgroup *plan = &updating->input.plan->cgroup;
 	const struct cgroup_driver *driver = cgroup_driver_of(plan);
+
+	if (remember(updating, err) < 0 ||
+	    (driver && driver->update && driver->update(plan, &updating->cgroup, err) < 0) ||
+	    remember(updating, err) < 0 || write_changes(updating, err) < 0 ||
+	    write_devices(updating, err) < 0)
+		return -1;
+	return save(updating, err);
+}
+
+static int apply(struct updating *updating, struct hoy_error *err)
+{
+	const struct plan_cgroup *plan = &updating->input.plan->cgroup;
 
 	updating->replaced = arena_array(&updating->input.arena, char *, plan->writes_len + 1);
 	if (!updating->replaced)
 		return fail(err, ENOMEM, "update the limits");
 	if (check_memory(updating, err) < 0)
 		return -1;
-	if ((driver && driver->update && driver->update(plan, &updating->cgroup, err) < 0) ||
-	    write_changes(updating, err) < 0 || write_devices(updating, err) < 0 ||
-	    save(updating, err) < 0) {
+	if (change(updating, err) < 0) {
 		put_back(updating);
 		return -1;
 	}
