@@ -26,6 +26,7 @@ EVERYWHERE = ["values", "memory", "cpu", "io", "pids", "update", "look", "delega
 # name: (options of `tests/vm/vm run`, files of tests). The longest first.
 BOOTS = {
     "6.12": (["--kernel=6.12", "--numa", "--disk=64M", "--modules=loop,bfq"], [*EVERYWHERE, "scale"]),
+    "systemd": (["--flavour=systemd", "--with=engines"], ["systemd", "callers"]),
     "6.1": (["--kernel=6.1", "--numa", "--disk=64M", "--modules=loop,bfq"], EVERYWHERE),
 }
 AT_ONCE = 2

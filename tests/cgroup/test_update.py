@@ -68,10 +68,10 @@ def test_a_failed_update_changes_nothing(bundle, runtime, scratch):
         number = device_number(disk)
         update(runtime, {"blockIO": {"throttleWriteIOPSDevice": [{**number, "rate": 700}]}}).silent()
         files = ("memory.max", "memory.low", "memory.high", "pids.max", "cpu.max", "cpu.max.burst",
-                 "cpu.weight", "cpuset.cpus", "io.max")
+                 "cpu.weight", "cpuset.cpus.effective", "io.max")
         before = reads(bundle, files)
         change = {"memory": {"limit": 64 * MB, "reservation": 20 * MB}, "pids": {"limit": 3},
-                  "cpu": {"quota": 20000, "burst": 2000, "shares": 2},
+                  "cpu": {"quota": 20000, "burst": 2000, "shares": 2, "cpus": "0"},
                   "blockIO": {"throttleReadBpsDevice": [{**number, "rate": MB}]},
                   "unified": {"memory.high": "1000000"}}
         update(runtime, change | {"unified": {"memory.high": "1000000", "memory.min": "x"}}).fails(
