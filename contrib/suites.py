@@ -22,12 +22,14 @@ BUILD = TOP / "build"
 # name: (compiler, meson options). The first one is what the other suites test.
 BUILDS = {
     "gcc": ("gcc", ["--buildtype=debugoptimized", "-Dman=enabled", "-Dtests=disabled"]),
-    "clang": ("clang", ["--buildtype=debugoptimized", "-Dman=disabled", "-Dtests=disabled"]),
+    "clang": ("clang", ["--buildtype=debugoptimized", "-Dman=disabled", "-Dtests=disabled",
+                        "-Dnewest_kernel=5014"]),
     "sanitized": ("gcc", ["--buildtype=debug", "-Dman=disabled", "-Dtests=enabled",
                           "-Db_sanitize=address,undefined"]),
 }
 TESTED = BUILD / "test-gcc"
 UNIT = BUILD / "test-sanitized"
+OLD_KERNEL = BUILD / "test-clang"
 
 
 class Result:
@@ -160,6 +162,17 @@ def suite_conformance(result, _options):
             result.failed.append(f"contrib/conformance: ended with status {status}")
 
 
+def suite_old_kernel(result, options):
+    """What newer calls have replaced must still work where they are not: the other way of each."""
+    os.environ.update(HOY=str(OLD_KERNEL / "src" / "hoy"), HOY_KERNEL="5.14")
+    try:
+        for name in ("mount_options", "mounts", "overlay"):
+            pytest_suite(f"run/test_{name}.py", IN_CGROUP2, as_root=True)(result, options)
+    finally:
+        os.environ.update(HOY=str(TESTED / "src" / "hoy"))
+        del os.environ["HOY_KERNEL"]
+
+
 def suite_fresh(result, _options):
     for distribution in ("bookworm", "trixie"):
         if run(["tests/fresh", distribution], 20) == 0:
@@ -205,6 +218,7 @@ SUITES = {
     "plan": (pytest_suite("plan"), True, "tests/plan"),
     "install": (pytest_suite("install"), True, "tests/install"),
     "run": (pytest_suite("run", IN_CGROUP2, as_root=True), True, "tests/run"),
+    "old-kernel": (suite_old_kernel, True, "tests/run/test_overlay.py"),
     "faults": (pytest_suite("faults", IN_CGROUP2, as_root=True), True, "tests/faults"),
     "conformance": (suite_conformance, True, "contrib/conformance"),
     "fresh": (suite_fresh, False, "tests/fresh"),
