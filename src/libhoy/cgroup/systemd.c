@@ -292,7 +292,7 @@ static int find_below(int target, const char *top, char *below, size_t size)
 	ssize_t len;
 
 	format_text(link, sizeof(link), "/proc/self/fd/%d", target);
-	len = readlink(link, path, sizeof(path) - 1);
+	len = readlinkat(AT_FDCWD, link, path, sizeof(path) - 1);
 	if (len < 0)
 		return -errno;
 	path[len] = '\0';

@@ -45,9 +45,8 @@ static void add(struct list *list, const char *path)
 	struct statx found = { 0 };
 	autoclose int fd = open_below(list->root, path, &found);
 
-	list->items[list->len++] =
-		arena_format(list->arena, "%llu %s",
-			     (unsigned long long)(fd < 0 ? 0 : found.stx_mnt_id), path);
+	list->items[list->len++] = arena_format(
+		list->arena, "%llu %s", (unsigned long long)(fd < 0 ? 0 : found.stx_mnt_id), path);
 }
 
 int host_mounts_record(const struct plan *plan, struct arena *arena, struct state_record *record,

@@ -78,7 +78,8 @@ static int write_late_limits(const struct container *container, struct hoy_error
 		return -1;
 	if (cgroup.fd < 0)
 		return fail(err, ENOENT, "open the container's cgroup %s", record->cgroup);
-	r = cgroup_write_late(&cgroup, record->unit, record->late_writes, record->late_writes_len, err);
+	r = cgroup_write_late(&cgroup, record->unit, record->late_writes, record->late_writes_len,
+			      err);
 	cgroup_done(&cgroup);
 	return r;
 }
