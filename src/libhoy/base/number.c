@@ -180,7 +180,7 @@ static int read_range(const char **place, unsigned int max, uint64_t *ret_first,
 int number_list(const char *string, unsigned int max,
 		void (*set)(void *data, unsigned int first, unsigned int last), void *data)
 {
-	const char *place = string + strspn(string, ", ");
+	const char *place = string + strspn(string, " ");
 
 	while (*place != '\0') {
 		uint64_t first, last;
@@ -188,7 +188,8 @@ int number_list(const char *string, unsigned int max,
 
 		if (result < 0)
 			return result;
-		if (*place != '\0' && *place != ',' && *place != ' ')
+		place += strspn(place, " ");
+		if (*place != '\0' && *place != ',')
 			return -EINVAL;
 		if (set)
 			set(data, (unsigned int)first, (unsigned int)last);
