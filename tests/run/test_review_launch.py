@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,17 @@ def test_bootstrap_that_is_killed_before_it_tells_of_init(bundle, runtime, scrat
         assert result.status != 0 and result.seconds < 10
         assert "killed by signal 9" in result.stderr
         wait_until(lambda: live_inits() <= before, "the end of init")
+
+
+def test_start_of_an_init_that_is_killed_just_then(bundle, runtime):
+    """What start writes for it finds no reader: an error, not the end of start by SIGPIPE."""
+    with runtime.created(bundle.args("/bin/true")) as container:
+        pid = container.pid
+        runtime.wrapper = ["strace", "-qq", "-e", "trace=write", "-e", "signal=none", "-e",
+                           "inject=write:delay_enter=600000:when=1", "-o",
+                           str(runtime.scratch / "trace"), "--"]
+        start = runtime.popen("start", "c1")
+        runtime.wrapper = []
+        time.sleep(0.3)
+        os.kill(pid, signal.SIGKILL)
+        runtime.finish(start).fails("init ended before it could start the process")

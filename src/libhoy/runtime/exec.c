@@ -285,6 +285,9 @@ static int open_root(struct execution *execution, struct hoy_error *err)
 	if (fd < 0)
 		return fail(err, errno, "open the container's root");
 	execution->launch.fds.exec_root = fd;
+	/* Of a pid that was free again in between it could be the host's. */
+	if (process_wait_end(execution->init, 0) != 0)
+		return fail(err, 0, "container %s has ended: container not running", record->id);
 	return 0;
 }
 
@@ -398,7 +401,7 @@ static int prepare_launch(struct execution *execution, struct hoy_error *err)
 			  options->console_socket, options->pidfd_socket, options->ret_terminal,
 			  err) < 0 ||
 	    launch_prepare(launch, &execution->input.arena, err) < 0 ||
-	    join_init(execution, err) < 0 || open_root(execution, err) < 0 ||
+	    open_root(execution, err) < 0 || join_init(execution, err) < 0 ||
 	    open_cgroup(execution, err) < 0)
 		return -1;
 	if (!options->cgroup && execution->cgroup.fd >= 0 &&

@@ -159,9 +159,12 @@ int launch_write_maps(struct launch *launch, struct hoy_error *err)
 /* ---- idmapped mounts ---- */
 
 /* Nothing runs in it: a process only carries the namespace until its maps are written. */
-static _Noreturn void carry_namespace(void)
+static _Noreturn void carry_namespace(pid_t parent)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Killed before that, it would have left us for ever, and its descriptors with us. */
+	if (getppid() != parent)
+		_exit(1);
 	for (;;)
 		(void)pause();
 }
@@ -185,12 +188,13 @@ static int make_idmap(const struct launch *launch, const struct plan_mount *moun
 		      struct hoy_error *err)
 {
 	struct mapped mapped = { .procfs = launch->procfs };
+	const pid_t parent = getpid();
 	autoclose int pidfd = -1;
 	int fd;
 
 	mapped.pid = process_clone(CLONE_NEWUSER, -1, SIGCHLD, &pidfd);
 	if (mapped.pid == 0)
-		carry_namespace();
+		carry_namespace(parent);
 	if (mapped.pid < 0)
 		return fail_at(err, mount->at, mapped.pid, "make the mount's user namespace");
 	fd = open_mapped(launch, mount, &mapped, err);

@@ -17,6 +17,7 @@
 #include "runtime/context.h"
 #include "runtime/destroy.h"
 #include "runtime/hooks.h"
+#include "state/directory.h"
 #include "sys/cleanup.h"
 #include "sys/error.h"
 #include "sys/fd.h"
@@ -29,11 +30,16 @@ struct gate {
 	int go, result, pidfd;
 };
 
-static int send_go(const struct gate *gate, struct hoy_error *err)
+static int send_go(const struct container *container, const struct gate *gate,
+		   struct hoy_error *err)
 {
+	/* A reader of our own while we write: if init ended just now, SIGPIPE would end our caller.
+	 */
+	autoclose int reader = openat(container->dir.fd, STATE_GATE_GO,
+				      O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	struct gate_message message = { .type = GATE_GO };
 
-	if (write(gate->go, &message, GATE_SHORT) != (ssize_t)GATE_SHORT)
+	if (reader < 0 || write(gate->go, &message, GATE_SHORT) != (ssize_t)GATE_SHORT)
 		return fail(err, errno, "open the start gate");
 	return 0;
 }
@@ -116,7 +122,7 @@ static int run_gate(const struct container *container, const struct gate *gate,
 {
 	bool execing = false;
 
-	if (send_go(gate, err) < 0)
+	if (send_go(container, gate, err) < 0)
 		return -1;
 	for (;;) {
 		struct gate_message message;
@@ -129,7 +135,7 @@ static int run_gate(const struct container *container, const struct gate *gate,
 		if (message.type == GATE_ERROR)
 			return take_error(&message, err);
 		if (message.type == GATE_LIMITS &&
-		    (write_late_limits(container, err) < 0 || send_go(gate, err) < 0))
+		    (write_late_limits(container, err) < 0 || send_go(container, gate, err) < 0))
 			return -1;
 		if (message.type == GATE_EXECING)
 			execing = true;
