@@ -8,6 +8,7 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 #include "sys/cleanup.h"
 #include "sys/compat.h"
@@ -109,6 +110,8 @@ static _Noreturn void become_hook(const struct plan_hook *hook, const struct hoo
 	if (args == no_args)
 		no_args[0] = (char *)hook->path;
 	(void)setsid();
+	/* A hook is part of the operation: it does not outlive a runtime that is killed. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* The three descriptors lie above 2, so none is overwritten before it is copied. */
 	if (dup2(stdio->input, 0) == 0 && dup2(stdio->output, 1) == 1 &&
 	    dup2(stdio->error, 2) == 2 && fd_cloexec_from(3) == 0 && process_reset_signals() == 0)
