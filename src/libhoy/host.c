@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 
 #include "base/number.h"
 #include "base/string.h"
@@ -254,18 +256,24 @@ static struct host_id_range find_range(const char *path, uid_t uid, const char *
 	return range;
 }
 
-static bool is_installed(const char *helper)
+/* As in runtime/maps.c: fixed places, never the caller's PATH. */
+static bool find_helper(const char *helper, char path[64])
 {
-	/* As in runtime/maps.c: fixed places, never the caller's PATH. */
 	static const char *const directories[] = { "/usr/bin", "/bin" };
-	char path[64];
 
 	for (size_t i = 0; i < ARRAY_LEN(directories); i++) {
-		format_text(path, sizeof(path), "%s/%s", directories[i], helper);
+		format_text(path, 64, "%s/%s", directories[i], helper);
 		if (faccessat(AT_FDCWD, path, X_OK, 0) == 0)
 			return true;
 	}
 	return false;
+}
+
+static bool is_installed(const char *helper)
+{
+	char path[64];
+
+	return find_helper(helper, path);
 }
 
 static void probe_subordinate_ids(struct host *host)
@@ -293,4 +301,97 @@ int host_probe(struct host *ret_host, struct hoy_error *err)
 		probe_subordinate_ids(&host);
 	*ret_host = host;
 	return 0;
+}
+
+/* ---- causes of failures ---- */
+
+/* A number of a file of /proc, or the one given if it cannot be read. */
+static uint64_t read_setting(const char *path, uint64_t otherwise)
+{
+	char text[32];
+	uint64_t value;
+
+	if (read_absolute(path, text, sizeof(text)) <= 0)
+		return otherwise;
+	text[strcspn(text, "\n")] = '\0';
+	return number_unsigned(text, UINT64_MAX, &value) < 0 ? otherwise : value;
+}
+
+/* A line "KEY:\tNUMBER" of /proc/self/status. */
+static bool status_is_set(const char *status, const char *key)
+{
+	const char *line = strstr(status, key);
+
+	return line && strtoul(line + strlen(key), NULL, 10) != 0;
+}
+
+static void probe_process(struct host_causes *causes)
+{
+	char status[8192];
+
+	if (read_absolute("/proc/self/status", status, sizeof(status)) <= 0)
+		return;
+	causes->has_seccomp = status_is_set(status, "\nSeccomp:");
+	causes->no_new_privileges = status_is_set(status, "\nNoNewPrivs:");
+}
+
+/* What the kernel calls "fully visible": it minds nothing on directories that are always empty. */
+static bool covers_proc(const char *point)
+{
+	return string_starts(point, "/proc/") && strcmp(point, "/proc/sys/fs/binfmt_misc") != 0;
+}
+
+static void probe_view(struct host_causes *causes)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	autofree char *line = NULL;
+	size_t size = 0;
+
+	if (!file)
+		return;
+	causes->in_chroot = true;
+	while (getline(&line, &size, file) > 0) {
+		char *field = line;
+
+		for (int i = 0; i < 4 && field; i++)
+			(void)strsep(&field, " ");
+		if (!field)
+			continue;
+		field[strcspn(field, " ")] = '\0';
+		if (strcmp(field, "/") == 0)
+			causes->in_chroot = false;
+		causes->proc_is_masked |= covers_proc(field);
+	}
+	(void)fclose(file);
+}
+
+static struct host_helper probe_helper(const char *name)
+{
+	struct host_helper helper = { .is_privileged = true };
+	struct statfs fs;
+	struct stat st;
+	char path[64];
+
+	if (!find_helper(name, path) || fstatat(AT_FDCWD, path, &st, 0) < 0)
+		return helper;
+	helper.is_privileged = ((st.st_mode & S_ISUID) && st.st_uid == 0) ||
+			       getxattr(path, "security.capability", NULL, 0) > 0;
+	helper.on_nosuid = statfs(path, &fs) == 0 && (fs.f_flags & ST_NOSUID);
+	return helper;
+}
+
+void host_probe_causes(struct host *host)
+{
+	struct host_causes *causes = &host->causes;
+
+	causes->max_user_namespaces = read_setting("/proc/sys/user/max_user_namespaces",
+						   UINT64_MAX);
+	causes->userns_clone_off = read_setting("/proc/sys/kernel/unprivileged_userns_clone", 1) ==
+				   0;
+	causes->apparmor_restricts =
+		read_setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 0) != 0;
+	probe_process(causes);
+	probe_view(causes);
+	causes->newuidmap = probe_helper("newuidmap");
+	causes->newgidmap = probe_helper("newgidmap");
 }

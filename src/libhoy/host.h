@@ -25,6 +25,29 @@ struct host_id_range {
 	uint32_t start, count;
 };
 
+/** newuidmap(1) or newgidmap(1). */
+struct host_helper {
+	/** It has the setuid bit, or file capabilities. */
+	bool is_privileged;
+	/** It lies on a file system where neither has an effect. */
+	bool on_nosuid;
+};
+
+/** What can be in the way of an operation that has failed: host_probe_causes(). */
+struct host_causes {
+	/** user.max_user_namespaces of this user namespace. */
+	uint64_t max_user_namespaces;
+	/** kernel.unprivileged_userns_clone is 0 (Debian's kernels). */
+	bool userns_clone_off;
+	/** kernel.apparmor_restrict_unprivileged_userns is 1 (Ubuntu's kernels). */
+	bool apparmor_restricts;
+	/** Of this process. */
+	bool has_seccomp, no_new_privileges, in_chroot;
+	/** Something is mounted over parts of /proc, as in a container. */
+	bool proc_is_masked;
+	struct host_helper newuidmap, newgidmap;
+};
+
 struct host {
 	/** "6.18.44-..." as major * 1000 + minor: 6018. */
 	unsigned int kernel;
@@ -47,9 +70,16 @@ struct host {
 	/** The caller's subordinate ids (subuid(5), subgid(5)), first range only. */
 	struct host_id_range subuid, subgid;
 	bool has_newuidmap, has_newgidmap;
+	struct host_causes causes;
 };
 
 /** Probes the host. The only failures are those of the machine (no /proc). */
 int host_probe(struct host *ret_host, struct hoy_error *err);
+
+/**
+ * Looks for what may have made an operation fail, and fills host->causes: only once one has, as it
+ * costs more than all of host_probe(). What cannot be found out is taken to be as usual.
+ */
+void host_probe_causes(struct host *host);
 
 #endif

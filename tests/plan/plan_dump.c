@@ -6,8 +6,9 @@
  * Usage: plan-dump [--json | --exec | --repeat=N] FILE [NAME=VALUE]...
  * Names: those of struct host and struct plan_options, and file, missing, link for bind sources
  * that are no directory, are not there, or are a symlink; filter for the length of a seccomp
- * program.
+ * program; cause (namespaces:EPERM) to be told why that has failed, in place of the plan.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include "base/arena.h"
 #include "config/config.h"
 #include "host.h"
+#include "plan/causes.h"
 #include "plan/dump.h"
 #include "plan/plan.h"
 #include "spec/capability.h"
@@ -34,6 +36,8 @@ struct situation {
 	const char *files[16], *missing[16], *links[16];
 	size_t files_len, missing_len, links_len;
 	bool is_exec, is_json;
+	/** "WHAT:ERRNO": in place of the plan, why that has failed. */
+	const char *cause;
 };
 
 static _Noreturn void die(const char *what, const char *value)
@@ -129,6 +133,37 @@ static bool set_host(struct host *host, const char *name, const char *value)
 	return true;
 }
 
+static bool set_cause(struct host_causes *causes, const char *name, const char *value)
+{
+	const struct {
+		const char *name;
+		bool *fact;
+	} facts[] = {
+		{ "apparmor_restricts", &causes->apparmor_restricts },
+		{ "has_seccomp", &causes->has_seccomp },
+		{ "in_chroot", &causes->in_chroot },
+		{ "newgidmap_is_privileged", &causes->newgidmap.is_privileged },
+		{ "newgidmap_on_nosuid", &causes->newgidmap.on_nosuid },
+		{ "newuidmap_is_privileged", &causes->newuidmap.is_privileged },
+		{ "newuidmap_on_nosuid", &causes->newuidmap.on_nosuid },
+		{ "no_new_privileges", &causes->no_new_privileges },
+		{ "proc_is_masked", &causes->proc_is_masked },
+		{ "userns_clone_off", &causes->userns_clone_off },
+	};
+
+	if (strcmp(name, "max_user_namespaces") == 0) {
+		causes->max_user_namespaces = strtoull(value, NULL, 10);
+		return true;
+	}
+	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+		if (strcmp(name, facts[i].name) != 0)
+			continue;
+		*facts[i].fact = atoi(value);
+		return true;
+	}
+	return false;
+}
+
 static bool set_option(struct plan_options *options, const char *name, const char *value)
 {
 	if (strcmp(name, "id") == 0)
@@ -165,7 +200,10 @@ static void set(struct situation *situation, char *assignment)
 		situation->links[situation->links_len++] = value;
 	else if (strcmp(assignment, "filter") == 0)
 		situation->filter.len = (size_t)atoi(value);
+	else if (strcmp(assignment, "cause") == 0)
+		situation->cause = value;
 	else if (!set_host(&situation->host, assignment, value) &&
+		 !set_cause(&situation->host.causes, assignment, value) &&
 		 !set_option(&situation->options, assignment, value))
 		die("name", assignment);
 }
@@ -234,6 +272,59 @@ static void print_error(const struct hoy_error *err)
 		printf("hint %s\n", err->hint);
 }
 
+/* ---- causes ---- */
+
+static enum failure read_failure(const char *name, size_t len)
+{
+	static const char *const names[FAILURES] = {
+		[FAILURE_NAMESPACES] = "namespaces",
+		[FAILURE_ID_MAP] = "idMap",
+		[FAILURE_UID_HELPER] = "newuidmap",
+		[FAILURE_GID_HELPER] = "newgidmap",
+		[FAILURE_PROC] = "proc",
+		[FAILURE_MOUNT] = "mount",
+		[FAILURE_BIND] = "bind",
+		[FAILURE_RBIND] = "rbind",
+	};
+
+	for (int i = 0; i < FAILURES; i++)
+		if (strlen(names[i]) == len && strncmp(names[i], name, len) == 0)
+			return (enum failure)i;
+	die("failure", name);
+}
+
+static int read_errno(const char *name)
+{
+	static const struct {
+		const char *name;
+		int code;
+	} codes[] = {
+		{ "", 0 },
+		{ "EACCES", EACCES },
+		{ "EINVAL", EINVAL },
+		{ "ENOSPC", ENOSPC },
+		{ "EPERM", EPERM },
+		{ "EUSERS", EUSERS },
+	};
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (strcmp(codes[i].name, name) == 0)
+			return codes[i].code;
+	die("errno", name);
+}
+
+static void print_cause(const struct situation *situation, const struct plan *plan)
+{
+	const char *colon = strchr(situation->cause, ':');
+	const char *hint = colon ? cause_find(&situation->host, plan,
+					      read_failure(situation->cause,
+							   (size_t)(colon - situation->cause)),
+					      read_errno(colon + 1))
+				 : NULL;
+
+	printf("cause %s\n", hint ? hint : "unknown");
+}
+
 static int dump(const struct situation *situation, const struct config *config)
 {
 	struct hoy_error err = { 0 };
@@ -245,6 +336,11 @@ static int dump(const struct situation *situation, const struct config *config)
 		print_error(&err);
 		arena_done(&arena);
 		return 1;
+	}
+	if (situation->cause && !situation->is_json) {
+		print_cause(situation, plan);
+		arena_done(&arena);
+		return 0;
 	}
 	text = situation->is_json ? plan_dump_json(plan) : plan_dump_text(plan);
 	printf("%s%s", text, situation->is_json ? "\n" : "");
@@ -286,6 +382,9 @@ static const struct situation ordinary = {
 		.cgroup_layout = HOST_CGROUP_UNIFIED,
 		.cgroup_root = "/sys/fs/cgroup",
 		.cgroup_own = "/user.slice/user-0.slice/session-1.scope",
+		.causes = { .max_user_namespaces = 100000,
+			    .newuidmap = { .is_privileged = true },
+			    .newgidmap = { .is_privileged = true } },
 	},
 	.options = { .id = "c1", .bundle = "/bundle" },
 };

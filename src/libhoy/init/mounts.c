@@ -40,14 +40,7 @@ static int clone_source(const struct init *init, size_t index, struct hoy_error 
 	if (mount->source_nofollow)
 		flags |= AT_SYMLINK_NOFOLLOW;
 	fd = open_tree(AT_FDCWD, path, flags);
-	if (fd >= 0)
-		return fd;
-	fail_at(err, mount->at, errno, "bind %s", mount->source);
-	return err->code != EINVAL || mount->recursive
-		       ? -1
-		       : fail_hint(err,
-				   "in a user namespace what is mounted below it must come along: "
-				   "use rbind");
+	return fd >= 0 ? fd : fail_at(err, mount->at, errno, "bind %s", mount->source);
 }
 
 /*

@@ -333,6 +333,7 @@ static int create(struct creation *creation, struct hoy_error *err)
 		       err) < 0)
 		return -1;
 	creation->launch.plan = creation->input.plan;
+	creation->launch.host = &creation->input.host;
 	if (!pidfd_socket)
 		pidfd_socket = config_annotation(creation->input.config, ANNOTATION_PIDFD_RECEIVER);
 	if (check_root(creation, err) < 0 || open_resctrl(creation, err) < 0 ||

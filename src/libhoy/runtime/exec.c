@@ -392,6 +392,7 @@ static int prepare_launch(struct execution *execution, struct hoy_error *err)
 	struct launch *launch = &execution->launch;
 
 	launch->plan = execution->input.plan;
+	launch->host = &execution->input.host;
 	launch->container_pid = execution->container.record->pid;
 	launch->log = &execution->log;
 	launch->on_cloned = on_cloned;

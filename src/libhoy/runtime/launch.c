@@ -32,6 +32,8 @@
 /* How long init may be silent while it does nothing that the configuration can draw out. */
 #define SILENCE_MS	(60 * 1000)
 #define PROC_ROOT_INODE 1
+/* As init/bootstrap.c says it too. */
+#define CLONE_INIT "clone init"
 
 int launch_open_procfs(struct hoy_error *err)
 {
@@ -159,15 +161,37 @@ static int cloned(struct launch *launch, struct hoy_error *err)
 	return write_oom_score(launch, err);
 }
 
+int launch_explain(const struct launch *launch, enum failure failure, struct hoy_error *err)
+{
+	struct host host = *launch->host;
+	const char *cause;
+
+	host_probe_causes(&host);
+	cause = cause_find(&host, launch->plan, failure, err->code);
+	return cause ? fail_hint(err, "%s", cause) : -1;
+}
+
+/* What of the plan an error of init is about, -1 if nothing that has causes. */
+static int failure_of(const struct launch *launch, const struct hoy_error *err)
+{
+	for (size_t i = 0; i < launch->plan->mounts_len; i++) {
+		const struct plan_mount *mount = &launch->plan->mounts[i];
+
+		if (strcmp(mount->at, err->at) != 0)
+			continue;
+		if (mount->kind == PLAN_MOUNT_BIND)
+			return mount->recursive ? FAILURE_RBIND : FAILURE_BIND;
+		return mount->fstype && strcmp(mount->fstype, "proc") == 0 ? FAILURE_PROC
+									   : FAILURE_MOUNT;
+	}
+	/* Bootstrap clones as the runtime does. */
+	return strcmp(err->text, CLONE_INIT) == 0 ? FAILURE_NAMESPACES : -1;
+}
+
 static int explain_clone(const struct launch *launch, int code, struct hoy_error *err)
 {
-	fail(err, code, "clone init");
-	if (code == -EUSERS || code == -ENOSPC)
-		return fail_hint(err, "a limit in /proc/sys/user/max_*_namespaces is reached");
-	if (code == -EPERM && (launch->plan->namespaces.create & CLONE_NEWUSER))
-		return fail_hint(err, "user namespaces may be switched off for this user "
-				      "(kernel.apparmor_restrict_unprivileged_userns, "
-				      "kernel.unprivileged_userns_clone)");
+	fail(err, code, CLONE_INIT);
+	(void)launch_explain(launch, FAILURE_NAMESPACES, err);
 	if (code == -EAGAIN)
 		return fail_hint(err, "a limit of processes is reached: pids.max of the cgroup or "
 				      "one above, or the user's RLIMIT_NPROC");
@@ -365,12 +389,17 @@ static int explain_death(struct launch *launch, struct hoy_error *err)
 static int take_error(struct launch *launch, struct message *message, size_t len,
 		      struct hoy_error *err)
 {
+	int failure;
+
 	if (len != sizeof(*message))
 		return fail(err, 0, "init sent a malformed error");
 	*err = message->error;
 	err->at[sizeof(err->at) - 1] = '\0';
 	err->text[sizeof(err->text) - 1] = '\0';
 	err->hint[sizeof(err->hint) - 1] = '\0';
+	failure = failure_of(launch, err);
+	if (failure >= 0 && !err->hint[0])
+		(void)launch_explain(launch, (enum failure)failure, err);
 	(void)process_wait(launch->pidfd, clock_ms() + SILENCE_MS, NULL);
 	return -1;
 }

@@ -13,12 +13,16 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "cgroup/driver.h"
+#include "host.h"
 #include "init/init.h"
+#include "plan/causes.h"
 #include "plan/plan.h"
 #include "runtime/netdevice.h"
 
 struct launch {
 	const struct plan *plan;
+	/** For the causes of failures. */
+	const struct host *host;
 	const struct log *log;
 	/** What init gets; the caller sets lock, go, result, exec_root, joins, root identity. */
 	struct launch_fds fds;
@@ -96,6 +100,9 @@ int launch_serve(struct launch *launch, struct hoy_error *err);
 
 /** Kills and reaps init unless it was given away; closes everything. */
 void launch_done(struct launch *launch);
+
+/** Adds what probably caused an error to it, where that is known: causes.h. @returns -1 */
+int launch_explain(const struct launch *launch, enum failure failure, struct hoy_error *err);
 
 /** Writes id maps: maps.c. */
 int launch_write_maps(struct launch *launch, struct hoy_error *err);

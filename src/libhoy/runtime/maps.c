@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -71,37 +73,47 @@ static const char *find_helper(const char *const paths[2])
 	return NULL;
 }
 
-static int fail_helper(const char *path, const char *at, int status, struct hoy_error *err)
+/* With the last words of the helper, which knows best. */
+static int fail_helper(const char *path, const char *at, int status, int output,
+		       struct hoy_error *err)
 {
-	struct stat st;
+	char text[256];
+	ssize_t len = pread(output, text, sizeof(text) - 1, 0);
 
-	fail_at(err, at, 0, "%s ended with status %d", path, status);
-	if (stat(path, &st) == 0 && !(st.st_mode & S_ISUID))
-		return fail_hint(err, "%s has lost its setuid bit (or file capabilities)", path);
-	return fail_hint(err,
-			 "/etc/subuid and /etc/subgid must give this user every id of the map");
+	text[len > 0 ? len : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return fail_at(err, at, 0, "%s ended with status %d%s%s", path, status, *text ? ": " : "",
+		       text);
+}
+
+static _Noreturn void become_helper(const char *path, char **words, int output)
+{
+	char *environment[] = { NULL };
+
+	if (dup2(output, STDOUT_FILENO) >= 0 && dup2(output, STDERR_FILENO) >= 0)
+		(void)execve(path, words, environment);
+	_exit(127);
 }
 
 static int run_helper(const char *path, char **words, const char *at, struct hoy_error *err)
 {
-	char *environment[] = { NULL };
-	autoclose int pidfd = -1;
+	autoclose int pidfd = -1, output = memfd_create("helper-output", MFD_CLOEXEC);
 	int status = 0, r;
 	pid_t pid;
 
+	if (output < 0)
+		return fail_at(err, at, errno, "make a file for the output of %s", path);
 	pid = process_clone(0, -1, SIGCHLD, &pidfd);
 	if (pid < 0)
 		return fail_at(err, at, pid, "start %s", path);
-	if (pid == 0) {
-		(void)execve(path, words, environment);
-		_exit(127);
-	}
+	if (pid == 0)
+		become_helper(path, words, output);
 	r = process_wait(pidfd, clock_ms() + HELPER_MS, &status);
 	if (r <= 0) {
 		process_kill_and_reap(pidfd);
 		return fail_at(err, at, r < 0 ? r : ETIMEDOUT, "wait for %s", path);
 	}
-	return status == 0 ? 0 : fail_helper(path, at, status, err);
+	return status == 0 ? 0 : fail_helper(path, at, status, output, err);
 }
 
 static int map_by_helper(const struct launch *launch, const char *const paths[2], const char *at,
@@ -141,19 +153,23 @@ int launch_write_maps(struct launch *launch, struct hoy_error *err)
 	const struct plan_namespaces *plan = &launch->plan->namespaces;
 	const struct mapped mapped = { launch->procfs, launch->pid };
 
-	if (plan->helper_maps)
-		return map_by_helper(launch, uid_helper, "linux.uidMappings", plan->uid_maps,
-				     plan->uid_maps_len, err) < 0
-			       ? -1
-			       : map_by_helper(launch, gid_helper, "linux.gidMappings",
-					       plan->gid_maps, plan->gid_maps_len, err);
+	if (plan->helper_maps) {
+		if (map_by_helper(launch, uid_helper, "linux.uidMappings", plan->uid_maps,
+				  plan->uid_maps_len, err) < 0)
+			return launch_explain(launch, FAILURE_UID_HELPER, err);
+		if (map_by_helper(launch, gid_helper, "linux.gidMappings", plan->gid_maps,
+				  plan->gid_maps_len, err) < 0)
+			return launch_explain(launch, FAILURE_GID_HELPER, err);
+		return 0;
+	}
 	if (plan->deny_setgroups && deny_setgroups(launch, err) < 0)
 		return -1;
 	if (write_map(&mapped, "uid_map", "linux.uidMappings", plan->uid_maps, plan->uid_maps_len,
+		      err) < 0 ||
+	    write_map(&mapped, "gid_map", "linux.gidMappings", plan->gid_maps, plan->gid_maps_len,
 		      err) < 0)
-		return -1;
-	return write_map(&mapped, "gid_map", "linux.gidMappings", plan->gid_maps,
-			 plan->gid_maps_len, err);
+		return launch_explain(launch, FAILURE_ID_MAP, err);
+	return 0;
 }
 
 /* ---- idmapped mounts ---- */
