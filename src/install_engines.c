@@ -23,7 +23,7 @@ static const char podman_text[] =
 	"# cgroup (--cgroups=disabled). A list replaces podman's own, so each repeats that one.\n"
 	"runtime_supports_json = [\"hoy\", \"crun\", \"runc\", \"kata\", \"runsc\", \"youki\", "
 	"\"krun\"]\n"
-	"runtime_supports_nocgroups = [\"hoy\", \"crun\", \"krun\"]\n"
+	"runtime_supports_nocgroup = [\"hoy\", \"crun\", \"krun\"]\n"
 	"\n"
 	"[engine.runtimes]\n"
 	"hoy = [\"/usr/bin/hoy\"]\n";

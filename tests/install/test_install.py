@@ -133,7 +133,7 @@ def test_podman(root):
     engine = root.toml(f"{PODMAN}/50-hoy.conf")["engine"]
     assert engine["runtimes"] == {"hoy": [HOY]}
     assert {"hoy", "crun", "runc"} <= set(engine["runtime_supports_json"])
-    assert {"hoy", "crun"} <= set(engine["runtime_supports_nocgroups"])
+    assert {"hoy", "crun"} <= set(engine["runtime_supports_nocgroup"])
     assert root.toml(f"{PODMAN}/51-hoy-default.conf") == {"engine": {"runtime": "hoy"}}
 
 
