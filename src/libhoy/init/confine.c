@@ -138,16 +138,11 @@ int step_cwd(struct init *init, struct hoy_error *err)
 	return 0;
 }
 
-static int write_label(int fd, const char *at, const char *prefix, const char *label,
-		       struct hoy_error *err)
+static int write_label(int fd, const char *at, const char *label, struct hoy_error *err)
 {
-	char text[4096];
-	size_t len;
+	size_t len = strlen(label);
 
-	len = format_text(text, sizeof(text), "%s%s", prefix, label);
-	if (len >= sizeof(text))
-		return fail_at(err, at, ENAMETOOLONG, "label");
-	if (write(fd, text, len) == (ssize_t)len)
+	if (write(fd, label, len) == (ssize_t)len)
 		return 0;
 	fail_at(err, at, errno, "set label '%s'", label);
 	return err->code == ENOENT ? fail_hint(err, "is this profile or policy loaded?") : -1;
@@ -158,11 +153,11 @@ int step_label(struct init *init, struct hoy_error *err)
 {
 	const struct plan_process *process = &init->plan->process;
 
-	if (init->apparmor >= 0 && write_label(init->apparmor, "process.apparmorProfile", "exec ",
+	if (init->apparmor >= 0 && write_label(init->apparmor, "process.apparmorProfile",
 					       process->apparmor_profile, err) < 0)
 		return -1;
 	if (init->selinux >= 0 &&
-	    write_label(init->selinux, "process.selinuxLabel", "", process->selinux_label, err) < 0)
+	    write_label(init->selinux, "process.selinuxLabel", process->selinux_label, err) < 0)
 		return -1;
 	return 0;
 }
