@@ -89,6 +89,10 @@ static int probe_user_namespace(struct host *host, struct hoy_error *err)
 				  first != 0 || parent != 0 || size != UINT32_MAX;
 	host->privileged = !host->in_user_namespace &&
 			   (host->capabilities & (1ULL << CAP_SYS_ADMIN));
+	if (host->in_user_namespace)
+		host->setgroups_denied = read_absolute("/proc/self/setgroups", map, sizeof(map)) >
+						 0 &&
+					 string_starts(map, "deny");
 	return 0;
 }
 
@@ -280,7 +284,7 @@ static void probe_subordinate_ids(struct host *host)
 {
 	char name[256] = "";
 
-	(void)find_user_name(host->euid, name, sizeof(name));
+	host->has_name = find_user_name(host->euid, name, sizeof(name));
 	host->subuid = find_range("/etc/subuid", host->euid, name);
 	host->subgid = find_range("/etc/subgid", host->euid, name);
 	host->has_newuidmap = is_installed("newuidmap");

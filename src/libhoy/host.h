@@ -57,6 +57,8 @@ struct host {
 	bool privileged;
 	/** In a user namespace that does not map all ids. */
 	bool in_user_namespace;
+	/** That has given up setgroups(2), for all made in it too. */
+	bool setgroups_denied;
 	/** Effective and bounding capabilities as bit masks. */
 	uint64_t capabilities, bounding;
 	/** Highest capability this kernel knows. */
@@ -67,6 +69,8 @@ struct host {
 	/** This process' cgroup below it, "/user.slice/..."; "" if none. */
 	char cgroup_own[1024];
 	bool apparmor, selinux;
+	/** The caller has a line in passwd(5), without which newuidmap(1) does nothing. */
+	bool has_name;
 	/** The caller's subordinate ids (subuid(5), subgid(5)), first range only. */
 	struct host_id_range subuid, subgid;
 	bool has_newuidmap, has_newgidmap;

@@ -104,6 +104,8 @@ static bool set_host(struct host *host, const char *name, const char *value)
 		host->privileged = atoi(value);
 	else if (strcmp(name, "in_user_namespace") == 0)
 		host->in_user_namespace = atoi(value);
+	else if (strcmp(name, "setgroups_denied") == 0)
+		host->setgroups_denied = atoi(value);
 	else if (strcmp(name, "capabilities") == 0)
 		host->capabilities = read_capabilities(value);
 	else if (strcmp(name, "bounding") == 0)
@@ -124,6 +126,8 @@ static bool set_host(struct host *host, const char *name, const char *value)
 		host->subuid = read_range(value);
 	else if (strcmp(name, "subgid") == 0)
 		host->subgid = read_range(value);
+	else if (strcmp(name, "has_name") == 0)
+		host->has_name = atoi(value);
 	else if (strcmp(name, "has_newuidmap") == 0)
 		host->has_newuidmap = atoi(value);
 	else if (strcmp(name, "has_newgidmap") == 0)
@@ -378,6 +382,7 @@ static const struct situation ordinary = {
 		.privileged = true,
 		.capabilities = ALL_CAPABILITIES,
 		.bounding = ALL_CAPABILITIES,
+		.has_name = true,
 		.last_capability = CAP_LAST_CAP,
 		.cgroup_layout = HOST_CGROUP_UNIFIED,
 		.cgroup_root = "/sys/fs/cgroup",

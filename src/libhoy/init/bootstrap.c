@@ -82,7 +82,10 @@ static int join_all(const struct launch_fds *fds, struct hoy_error *err)
 	return join_others(fds, joined, false, err);
 }
 
-/* Offsets can be written only while nobody lives in the new time namespace. */
+/*
+ * Offsets can be written only while nobody lives in the new time namespace. After: the joins, as a
+ * user namespace may give the right to do so.
+ */
 static int make_time_namespace(const struct plan *plan, const struct launch_fds *fds,
 			       struct hoy_error *err)
 {
@@ -90,7 +93,7 @@ static int make_time_namespace(const struct plan *plan, const struct launch_fds 
 	ssize_t len;
 	int r;
 
-	if (!plan->namespaces.time_offsets)
+	if (!plan->namespaces.time_offsets || plan->namespaces.time_offsets_inside)
 		return 0;
 	if (unshare(CLONE_NEWTIME) < 0)
 		return fail(err, errno, "make the time namespace");
@@ -157,7 +160,7 @@ static int clone_init(const struct plan *plan, struct launch_fds *fds, struct ho
 		return -1;
 
 	if (plan->namespaces.time_offsets)
-		flags &= ~(uint64_t)CLONE_NEWTIME; /* children enter it by themselves */
+		flags &= ~(uint64_t)CLONE_NEWTIME; /* it is there, or init will make it */
 	pid = process_clone(flags, -1, 0, &pidfd);
 	if (pid < 0) {
 		fail(err, pid, "clone init");
@@ -179,9 +182,9 @@ _Noreturn void bootstrap_main(const struct plan *plan, struct launch_fds *fds)
 	if (fds->lock >= 0)
 		(void)close(fds->lock);
 	fds->lock = -1;
-	if (init_lifeline(fds, &err) < 0 || make_time_namespace(plan, fds, &err) < 0 ||
-	    stage_sources(plan, fds, &err) < 0 || affinity_before_cgroup(plan, &err) < 0 ||
-	    enter_cgroup(fds, &err) < 0 || join_all(fds, &err) < 0 ||
+	if (init_lifeline(fds, &err) < 0 || stage_sources(plan, fds, &err) < 0 ||
+	    affinity_before_cgroup(plan, &err) < 0 || enter_cgroup(fds, &err) < 0 ||
+	    join_all(fds, &err) < 0 || make_time_namespace(plan, fds, &err) < 0 ||
 	    clone_init(plan, fds, &err) < 0)
 		bootstrap_die(fds, &err);
 	_exit(0);

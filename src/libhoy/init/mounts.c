@@ -40,6 +40,8 @@ static int clone_source(const struct init *init, size_t index, struct hoy_error 
 	if (mount->source_nofollow)
 		flags |= AT_SYMLINK_NOFOLLOW;
 	fd = open_tree(AT_FDCWD, path, flags);
+	if (fd < 0 && errno == ENOENT && mount->fallback_source)
+		fd = open_tree(AT_FDCWD, mount->fallback_source, flags);
 	return fd >= 0 ? fd : fail_at(err, mount->at, errno, "bind %s", mount->source);
 }
 

@@ -35,12 +35,39 @@ int step_join(struct init *init, struct hoy_error *err)
 	return 0;
 }
 
+/*
+ * A time namespace whose offsets only this user namespace gives the right to write. Whoever makes
+ * one stays outside, but may then join it by its file.
+ */
+static int enter_time_namespace(struct init *init, struct hoy_error *err)
+{
+	const char *offsets = init->plan->namespaces.time_offsets;
+	const ssize_t len = (ssize_t)strlen(offsets);
+	autoclose int file = -1, namespace = -1;
+	char name[48];
+
+	if (unshare(CLONE_NEWTIME) < 0)
+		return fail(err, errno, "make the time namespace");
+	file = procfs_open_self(init, "timens_offsets", O_WRONLY, err);
+	if (file < 0)
+		return fail_from(err, "linux.timeOffsets");
+	if (write(file, offsets, (size_t)len) != len)
+		return fail_at(err, "linux.timeOffsets", errno, "write timens_offsets");
+	/* A link by its nature, in a procfs that is known to be one. */
+	format_text(name, sizeof(name), "%d/ns/time_for_children", (int)init->procfs_pid);
+	namespace = openat(init->procfs, name, O_RDONLY | O_CLOEXEC);
+	if (namespace < 0 || setns(namespace, CLONE_NEWTIME) < 0)
+		return fail_at(err, "linux.timeOffsets", errno, "enter the time namespace");
+	return 0;
+}
+
 /* Runs in: init. After: the clone. Before: every mount (EOVERFLOW without maps, trap 28). */
 int step_id_maps(struct init *init, struct hoy_error *err)
 {
 	if (!(init->plan->namespaces.create & CLONE_NEWUSER))
 		return 0;
-	if (init_request(init, REQUEST_ID_MAPS, err) < 0)
+	if (init_request(init, REQUEST_ID_MAPS, err) < 0 ||
+	    (init->plan->namespaces.time_offsets_inside && enter_time_namespace(init, err) < 0))
 		return -1;
 	/* Dumpable until now, so that an unprivileged runtime could write the maps (trap 5). */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)

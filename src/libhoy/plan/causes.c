@@ -141,6 +141,12 @@ static bool has_no_subgids(const struct host *host, const struct plan *plan)
 	return host->subgid.count == 0;
 }
 
+static bool has_no_name(const struct host *host, const struct plan *plan)
+{
+	(void)plan;
+	return !host->has_name;
+}
+
 /* ---- the table ---- */
 
 static const struct cause {
@@ -176,6 +182,8 @@ static const struct cause {
 	{ FAILURE_UID_HELPER, 0, has_no_new_privileges,
 	  "hoy was started with no_new_privs, under which newuidmap has no privilege" },
 	{ FAILURE_UID_HELPER, 0, has_no_subuids, "/etc/subuid has no range for this user" },
+	{ FAILURE_UID_HELPER, 0, has_no_name,
+	  "this user has no line in /etc/passwd, without which newuidmap does nothing" },
 	{ FAILURE_UID_HELPER, 0, is_nested,
 	  "the ranges of /etc/subuid must be mapped in the user namespace that hoy runs in" },
 	{ FAILURE_UID_HELPER, 0, always, "/etc/subuid must give this user every id of the map" },

@@ -128,6 +128,7 @@ static void dump_namespaces(struct dump *dump, const struct plan *plan)
 	dump_put_flag(dump, "bootstrap", namespaces->bootstrap);
 	dump_put_flag(dump, "staged", plan->staged);
 	dump_put_string(dump, "timeOffsets", namespaces->time_offsets);
+	dump_put_flag(dump, "timeOffsetsInside", namespaces->time_offsets_inside);
 	dump_maps(dump, namespaces);
 	dump_put_flag(dump, "loopback", namespaces->loopback);
 	dump_put_string(dump, "hostname", namespaces->hostname);

@@ -120,7 +120,8 @@ static int choose_writer(struct plan_builder *builder)
 
 	namespaces->helper_maps = for_uids || for_gids;
 	/* A user maps his own group only so, be it by newgidmap; who maps more may set them. */
-	namespaces->deny_setgroups = !for_gids && !(host->capabilities & (1ULL << CAP_SETGID));
+	namespaces->deny_setgroups = host->setgroups_denied ||
+				     (!for_gids && !(host->capabilities & (1ULL << CAP_SETGID)));
 	if (!namespaces->helper_maps || (host->has_newuidmap && host->has_newgidmap))
 		return 0;
 	fail_at(builder->err, host->has_newuidmap ? "linux.gidMappings" : "linux.uidMappings", 0,

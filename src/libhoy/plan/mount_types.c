@@ -81,6 +81,12 @@ static int plan_cgroup_mount(struct plan_builder *builder, struct plan_mount *mo
 	mount->fstype = NULL;
 	mount->source = cgroup_directory(builder);
 	mount->source_is_directory = true;
+	/* Where none can be made the container stays in its caller's. */
+	if (builder->plan->cgroup.optional)
+		mount->fallback_source = arena_format(
+			builder->arena, "%s%s", builder->host->cgroup_root,
+			strcmp(builder->host->cgroup_own, "/") == 0 ? ""
+								    : builder->host->cgroup_own);
 	return mount->source ? 0 : plan_no_memory(builder);
 }
 

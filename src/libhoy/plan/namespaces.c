@@ -59,7 +59,7 @@ static bool needs_bootstrap(const struct plan_namespaces *namespaces)
 {
 	return (namespaces->joined & (CLONE_NEWUSER | CLONE_NEWPID)) ||
 	       ((namespaces->create & CLONE_NEWUSER) && namespaces->joined) ||
-	       namespaces->time_offsets;
+	       (namespaces->time_offsets && !namespaces->time_offsets_inside);
 }
 
 int plan_namespaces(struct plan_builder *builder)
@@ -81,6 +81,9 @@ int plan_namespaces(struct plan_builder *builder)
 		add_offset(builder, "monotonic", &builder->platform->monotonic);
 		add_offset(builder, "boottime", &builder->platform->boottime);
 	}
+	namespaces->time_offsets_inside = namespaces->time_offsets &&
+					  (namespaces->create & CLONE_NEWUSER) &&
+					  needs_user_namespace(builder);
 	namespaces->bootstrap = needs_bootstrap(namespaces);
 	return 0;
 }

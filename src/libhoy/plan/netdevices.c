@@ -5,6 +5,7 @@
  * Spec: config-linux.md#network-devices.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <string.h>
 
 #include "plan/build.h"
@@ -23,8 +24,19 @@ static int check_name(struct plan_builder *builder, const struct plan_net_device
 	return 0;
 }
 
+/* In a user namespace of its own the kernel decides whose the network is. */
+static int check_privilege(struct plan_builder *builder)
+{
+	if (builder->host->capabilities & (1ULL << CAP_NET_ADMIN))
+		return 0;
+	return fail_at(builder->err, "linux.netDevices", EPERM,
+		       "a network device is moved with CAP_NET_ADMIN, which hoy does not have");
+}
+
 int plan_net_devices(struct plan_builder *builder)
 {
+	if (builder->platform->net_devices.len && check_privilege(builder) < 0)
+		return -1;
 	for (size_t i = 0; i < builder->platform->net_devices.len; i++) {
 		const struct config_net_device *from = &builder->platform->net_devices.items[i];
 		struct plan_net_device *device = PLAN_APPEND(builder, builder->plan->net_devices);

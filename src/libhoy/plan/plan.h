@@ -53,6 +53,8 @@ struct plan_namespaces {
 	bool bootstrap;
 	/** Text for /proc/PID/timens_offsets, or NULL. */
 	const char *time_offsets;
+	/** Only in the new user namespace is there a right to write them: init does so. */
+	bool time_offsets_inside;
 	/** A user namespace is made: its maps. */
 	struct plan_id_map *uid_maps, *gid_maps;
 	size_t uid_maps_len, gid_maps_len;
@@ -154,7 +156,8 @@ struct plan_mount {
 	bool is_devpts;
 	enum plan_proc_rule proc_rule;
 	/** Bound instead (recursively if `fallback_recursive`) if the kernel refuses a new instance
-	 *  with EPERM or EBUSY; NULL for none. Same attributes. */
+	 *  with EPERM or EBUSY, or the source of a bind is not there; NULL for none. Same
+	 *  attributes. */
 	const char *fallback_source;
 	bool fallback_recursive;
 	/** Mapping for MOUNT_ATTR_IDMAP; len 0 for none. `idmap_recursive` for ridmap. */

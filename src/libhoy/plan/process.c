@@ -120,7 +120,10 @@ static int check_mapped(struct plan_builder *builder, bool is_mapped, const char
 static int plan_groups(struct plan_builder *builder, const struct config_user *user)
 {
 	struct plan_process *process = &builder->plan->process;
-	bool denied = builder->plan->namespaces.deny_setgroups;
+	const struct plan_namespaces *namespaces = &builder->plan->namespaces;
+	/* Of a user namespace that is joined only init will know. */
+	bool denied = namespaces->deny_setgroups ||
+		      (builder->host->setgroups_denied && !(namespaces->joined & CLONE_NEWUSER));
 
 	process->keep_groups = config_annotation_is_on(builder->config, ANNOTATION_KEEP_GROUPS) ||
 			       (denied && !user->additional_gids.len);

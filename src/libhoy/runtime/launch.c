@@ -216,6 +216,8 @@ int launch_clone(struct launch *launch, struct hoy_error *err)
 
 		if (launch->plan->cgroup.unshare_late)
 			flags &= ~(uint64_t)CLONE_NEWCGROUP;
+		if (namespaces->time_offsets)
+			flags &= ~(uint64_t)CLONE_NEWTIME; /* init makes it */
 		pid = process_clone(flags, fds->cgroup, SIGCHLD, &launch->pidfd);
 		if (pid == 0)
 			init_main(launch->plan, fds);

@@ -43,10 +43,9 @@ static int find_init(const struct state_record *record, int *ret_pidfd)
 
 	if (record->pid <= 0)
 		return 0;
-	r = state_boot_id(boot_id);
-	if (r < 0)
-		return r;
-	if (strcmp(boot_id, record->boot_id) != 0)
+	/* In a container /proc/sys may be out of sight: the start time has to do then. */
+	if (state_boot_id(boot_id) == 0 && record->boot_id[0] != '\0' &&
+	    strcmp(boot_id, record->boot_id) != 0)
 		return 0;
 	pidfd = process_pidfd_open(record->pid);
 	/* EINVAL: the number now belongs to a thread that leads no process. */
