@@ -32,8 +32,8 @@ const struct command commands[] = {
 	{ "delete", "ID", "remove a stopped container", delete_options, 1, 1, 0, cmd_delete },
 	{ "spec", "", "write a default configuration", spec_options, 0, 0, 0, cmd_spec },
 	{ "features", "", "print what this runtime can do", no_options, 0, 0, 0, cmd_features },
-	{ "install", "ENGINE", "have an engine use hoy: podman, containerd, crio, docker",
-	  install_options, 0, 1, 0, cmd_install },
+	{ "install", "podman|containerd|crio|docker", "have an engine use hoy", install_options, 0,
+	  1, 0, cmd_install },
 	{ "help", "[COMMAND]", "print help", help_options, 0, 1, 0, cmd_help },
 	{ 0 },
 };

@@ -51,6 +51,11 @@ class Command:
     def takes_id(self):
         return self.words.startswith("ID")
 
+    @property
+    def choices(self):
+        """The only words allowed, if its first word is one of some."""
+        return self.words.split("|") if "|" in self.words else []
+
 
 def read_tables(hoy):
     """The program's own options as a command without name, then its commands."""
@@ -80,6 +85,8 @@ def bash(commands):
                 values.append(f"\t{patterns}) echo {quote(option.value)} ;;")
     return {"OPTIONS": "\n".join(options), "VALUES": "\n".join(values),
             "COMMANDS": " ".join(filter(None, commands)),
+            "CHOICES": "\n".join(f"\t{c.name}) choices='{' '.join(c.choices)}' ;;"
+                                 for c in commands.values() if c.choices),
             "COMMANDS_WITH_ID": " | ".join(c.name for c in commands.values() if c.takes_id)}
 
 
@@ -109,7 +116,10 @@ def zsh(commands):
         words = {"exec": "'1:container:_hoy_ids' '*:::command:_normal'",
                  "kill": "'1:container:_hoy_ids' '2:signal:_signals -a'",
                  "help": "'1:command:_hoy_commands'"}
-        last = words.get(command.name, "'1:container:_hoy_ids'" if command.takes_id else "")
+        last = "'1:container:_hoy_ids'" if command.takes_id else ""
+        if command.choices:
+            last = f"'1:word:({' '.join(command.choices)})'"
+        last = words.get(command.name, last)
         cases.append(f"\t{command.name})\n\t\t_arguments -s -S \\\n{specifications(command)}"
                      f"\t\t\t{last}\n\t\t;;")
     summaries = "\n".join(f"\t\t{quote(c.name + ':' + c.summary)}"
@@ -127,8 +137,14 @@ def fish(commands):
             lines.append(f"complete -c hoy -n 'not __hoy_command' -a {command.name} "
                          f"-d {quote(command.summary)}")
         if command.takes_id:
-            lines.append(f"complete -c hoy -n '__hoy_wants_id {command.name}' "
+            lines.append(f"complete -c hoy -n '__hoy_wants_word {command.name}' "
                          "-a '(__hoy_ids)' -d container")
+        if command.choices:
+            lines.append(f"complete -c hoy -n '__hoy_wants_word {command.name}' "
+                         f"-a '{' '.join(command.choices)}'")
+        if command.name == "help":
+            lines.append("complete -c hoy -n '__hoy_wants_word help' "
+                         f"-a '{' '.join(filter(None, commands))}'")
         for option in command.options:
             short = f" -s {option.letter}" if option.letter else ""
             value = {"none": "", "directory": " -x -a '(__fish_complete_directories)'",

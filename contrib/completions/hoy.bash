@@ -60,13 +60,14 @@ _hoy()
 		mapfile -t COMPREPLY < <(compgen -W "$(_hoy_options "$command")" -- "$word")
 		return
 	fi
+	[[ $id ]] && return
+	local choices=''
 	case $command in
-	'' | help) mapfile -t COMPREPLY < <(compgen -W '@COMMANDS@' -- "$word") ;;
-	@COMMANDS_WITH_ID@)
-		[[ $id ]] && return
-		mapfile -t COMPREPLY < <(compgen -W "$(hoy "${root[@]}" list -q 2>/dev/null)" -- "$word")
-		;;
+@CHOICES@
+	'' | help) choices='@COMMANDS@' ;;
+	@COMMANDS_WITH_ID@) choices=$(hoy "${root[@]}" list -q 2>/dev/null) ;;
 	esac
+	mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
 }
 
 complete -F _hoy hoy

@@ -24,7 +24,7 @@ function __hoy_command --description 'The command on the line, if there is one'
     test (count $words) -gt 0; and echo $words[1]
 end
 
-function __hoy_wants_id --description 'Whether the command on the line is this one and has no word yet'
+function __hoy_wants_word --description 'Whether the command on the line is this one and has no word yet'
     set -l words (__hoy_words)
     test (count $words) -eq 1; and test $words[1] = $argv[1]
 end

@@ -402,7 +402,7 @@ def test_symlinks_do_not_lead_out_of_the_root(root, tmp_path_factory):
 ])
 def test_wrong_usage(root, words, message):
     said = root(*words, status=1)
-    assert message in said and "usage: hoy [OPTION...] install [OPTION...] ENGINE" in said
+    assert message in said and "usage: hoy [OPTION...] install [OPTION...] podman|containerd|crio|docker" in said
 
 
 def test_a_root_that_is_not_there(tmp_path):

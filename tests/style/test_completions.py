@@ -108,6 +108,14 @@ def test_values_are_offered(complete):
 
 
 @pytest.mark.parametrize("complete", ["bash", "fish"], indirect=True)
+def test_words_are_offered(complete, tables):
+    assert set(complete("install", "")) == {"podman", "containerd", "crio", "docker"}
+    assert complete("install", "--dry-run", "po") == ["podman"]
+    assert set(complete("help", "")) == set(tables) - {""}
+    assert complete("help", "kill", "") == []
+
+
+@pytest.mark.parametrize("complete", ["bash", "fish"], indirect=True)
 def test_directories_are_offered(complete, tmp_path):
     (tmp_path / "one-bundle").mkdir()
     (tmp_path / "one-file").touch()
