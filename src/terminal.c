@@ -16,17 +16,6 @@
 
 enum { POLL_INPUT, POLL_MASTER, POLL_OUTPUT };
 
-/** Nothing may be lost of a line feed: two mappings in a row would double it. */
-static int clear_onlcr(int master)
-{
-	struct termios modes;
-
-	if (tcgetattr(master, &modes) < 0)
-		return -errno;
-	modes.c_oflag &= ~(tcflag_t)ONLCR;
-	return tcsetattr(master, TCSANOW, &modes) < 0 ? -errno : 0;
-}
-
 static void set_raw(struct terminal *terminal)
 {
 	struct termios modes;
@@ -48,9 +37,7 @@ int terminal_begin(struct terminal *terminal, int master, struct hoy_error *err)
 	terminal->is_raw = false;
 	terminal->input = (struct terminal_stream){ .from = STDIN_FILENO, .to = master };
 	terminal->output = (struct terminal_stream){ .from = master, .to = STDOUT_FILENO };
-	r = clear_onlcr(master);
-	if (r == 0)
-		r = fd_set_nonblock(master, true);
+	r = fd_set_nonblock(master, true);
 	if (r < 0)
 		return fail(err, r, "set up the terminal");
 	terminal_resize(terminal);

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 
 #include "sys/cleanup.h"
 #include "sys/error.h"
@@ -45,13 +46,29 @@ int handover_open(struct handover *handover, bool terminal, const char *console_
 	return connect_to("--pidfd-socket", pidfd_socket, &handover->pidfd, err);
 }
 
+/*
+ * For a caller that copies the terminal to its own, which adds the carriage returns itself: they
+ * must not come twice. Done before the program can write its first line.
+ */
+static int clear_onlcr(int master, struct hoy_error *err)
+{
+	struct termios settings;
+
+	if (tcgetattr(master, &settings) < 0)
+		return fail(err, errno, "read the terminal's settings");
+	settings.c_oflag &= ~(tcflag_t)ONLCR;
+	if (tcsetattr(master, TCSANOW, &settings) < 0)
+		return fail(err, errno, "change the terminal's settings");
+	return 0;
+}
+
 int handover_terminal(const struct handover *handover, int master, struct hoy_error *err)
 {
 	char name[32];
 	int number, r;
 
 	if (handover->console < 0)
-		return 0;
+		return master < 0 ? 0 : clear_onlcr(master, err);
 	if (master < 0)
 		return fail(err, 0, "init has sent no terminal");
 	/* The name is never opened, but it must not be empty. */
