@@ -115,7 +115,7 @@ class Watch:
         lines += [f"descriptor {fd} {target}" for fd, target in descriptors().items()
                   if fd not in self.descriptors and not target.startswith("/proc/")]
         lines += [f"the host's /dev/{name} is now {now}" for name, now in devices().items()
-                  if now != self.devices[name]]
+                  if now != self.devices[name] and now[:2] != (0, 0)]
         return lines
 
     def finish(self):
