@@ -22,12 +22,13 @@ import bundle  # noqa: E402
 from runtime import program  # noqa: E402
 
 EVERYWHERE = ["values", "memory", "cpu", "io", "pids", "update", "look", "delegation", "controllers",
-              "rootless"]
+              "rootless", "apparmor"]
 # name: (options of `tests/vm/vm run`, files of tests). The longest first.
 BOOTS = {
     "6.12": (["--kernel=6.12", "--numa", "--disk=64M", "--modules=loop,bfq"], [*EVERYWHERE, "scale"]),
-    "systemd": (["--flavour=systemd", "--with=engines"], ["systemd", "callers"]),
+    "systemd": (["--flavour=systemd", "--with=engines"], ["systemd", "callers", "engines"]),
     "6.1": (["--kernel=6.1", "--numa", "--disk=64M", "--modules=loop,bfq"], EVERYWHERE),
+    "selinux": (["--with=lsm", "--append=security=selinux selinux=1 enforcing=0"], ["selinux"]),
 }
 AT_ONCE = 2
 LIMIT_SECONDS = 1200

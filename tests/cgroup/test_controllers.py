@@ -106,3 +106,13 @@ def test_the_disabled_manager(bundle, runtime):
         assert not bundle.cgroup.exists()
         runtime("update", "--memory", "64M", "c1").fails("disabled")
         assert runtime("ps", "--format", "json", "c1").ok().json == [container.pid]
+
+
+def test_the_systemd_manager_without_systemd(bundle, runtime):
+    runtime.globals.append("--systemd-cgroup")
+    bundle.linux["cgroupsPath"] = "system.slice:hoytest:c1"
+    runtime.wrapper = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-euc",
+                       "mount -t tmpfs none /run; exec \"$@\"", "sh"]
+    runtime.globals[1] = "/tmp/hoy-test-no-systemd"
+    result = runtime.create(bundle)
+    assert result.status == 1 and "systemd" in result.stderr, result
