@@ -2,9 +2,12 @@
 /*
  * A process holds on to the file it was executed from in two ways: by its mappings and by the
  * kernel's exe_file. The kernel lets a process name another exe_file (prctl(2), PR_SET_MM_MAP) as
- * soon as nothing of the old one is mapped any more; so the mappings are replaced first, each by a
- * copy that mremap(2) moves over it in one step. The bytes stay the same, so the code that runs
- * here does not notice. Runs at the top of the program, single-threaded.
+ * soon as nothing of the old one is mapped any more; so the mappings are replaced first: what was
+ * written by a copy that mremap(2) moves over it in one step, the rest by the same pages of the
+ * same file seen through another mount. The bytes stay the same, so the code that runs here does
+ * not notice. What is left are the links in /proc/PID/map_files, which the kernel opens for nobody
+ * without CAP_CHECKPOINT_RESTORE on the host, as for the C library of a dynamic build. Runs at the
+ * top of the program, single-threaded.
  */
 #include "leave.h"
 
@@ -28,6 +31,7 @@
 
 struct mapping {
 	uintptr_t start, end;
+	off_t offset;
 	int protection;
 };
 
@@ -47,6 +51,7 @@ static bool parse_line(char *line, const char *program, struct mapping *ret_mapp
 		.end = end,
 		.protection = (rest[1] == 'r' ? PROT_READ : 0) | (rest[2] == 'w' ? PROT_WRITE : 0) |
 			      (rest[3] == 'x' ? PROT_EXEC : 0),
+		.offset = (off_t)strtoul(rest + 5, NULL, 16),
 	};
 	return true;
 }
@@ -68,6 +73,50 @@ static int find_mappings(const char *program, struct mapping mappings[MAPPINGS_M
 			len++;
 	}
 	return len;
+}
+
+/*
+ * The program's file, opened through a mount of its own that is nowhere attached and read-only: to
+ * the kernel that is another file than the one executed. @returns a descriptor or -errno
+ */
+static int open_aside(void)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+	autoclose int exe = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	autoclose int mount = -1;
+	char path[32];
+	int fd;
+
+	if (exe < 0)
+		return -errno;
+	mount = open_tree(exe, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (mount < 0 || mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return -errno;
+	format_text(path, sizeof(path), "/proc/self/fd/%d", mount);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * What was never written (code, constants) needs no copy: it is mapped again from aside. What ends
+ * where a writable mapping starts may hold relocated pointers (RELRO), so it counts as written.
+ */
+static bool is_unwritten(const struct mapping *mappings, int index, int count)
+{
+	if (mappings[index].protection & PROT_WRITE)
+		return false;
+	return index + 1 == count || !(mappings[index + 1].protection & PROT_WRITE) ||
+	       mappings[index + 1].start != mappings[index].end;
+}
+
+static int map_again(const struct mapping *mapping, int file)
+{
+	void *place = (void *)mapping->start;
+
+	return mmap(place, mapping->end - mapping->start, mapping->protection,
+		    MAP_PRIVATE | MAP_FIXED, file, mapping->offset) == place
+		       ? 0
+		       : -errno;
 }
 
 /* Nothing here may write to what is being copied: no allocation, no global of our own. */
@@ -145,7 +194,7 @@ int leave_binary(void)
 	struct mapping mappings[MAPPINGS_MAX];
 	struct prctl_mm_map map;
 	char program[PATH_MAX];
-	autoclose int empty = -1;
+	autoclose int empty = -1, aside = -1;
 	unsigned int size;
 	ssize_t len;
 	int count, r;
@@ -163,8 +212,12 @@ int leave_binary(void)
 	count = r < 0 ? r : find_mappings(program, mappings);
 	if (count < 0)
 		return count;
+	aside = open_aside();
 	for (int i = 0; i < count; i++) {
-		r = replace(&mappings[i]);
+		if (aside >= 0 && is_unwritten(mappings, i, count))
+			r = map_again(&mappings[i], aside);
+		else
+			r = replace(&mappings[i]);
 		if (r < 0)
 			return r;
 	}

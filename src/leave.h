@@ -4,9 +4,9 @@
 #define HOY_LEAVE_H
 
 /**
- * Replaces every page that is mapped from the program's file by a copy in memory, and the file
- * that /proc/PID/exe names by an empty, sealed one. From then on no process, whatever its
- * privilege, can reach the file through this process or its clones. Call while single-threaded.
+ * Replaces every mapping of the program's file, and the file that /proc/PID/exe names by an empty,
+ * sealed one. From then on no process of a container can reach the file through this process or
+ * its clones. Call while single-threaded.
  *
  * Costs a tenth of what executing a protected copy does. Needs CAP_SYS_ADMIN or
  * CAP_CHECKPOINT_RESTORE and a kernel with CONFIG_CHECKPOINT_RESTORE.
