@@ -17,7 +17,7 @@ import time
 import pytest
 
 from fixtures import has_controllers
-from runtime import PATIENCE_SECONDS, wait_until
+from runtime import LIMIT_SECONDS, PATIENCE_SECONDS, Result, wait_until
 from test_terminal import Console
 
 pytestmark = [pytest.mark.hoy, pytest.mark.timeout(60)]
@@ -72,7 +72,11 @@ class Engine:
             pipe.close()
 
     def __call__(self, *words, **keywords):
-        result = self.runtime(*words, env=self.environment, **keywords)
+        """Runs a command. What has ended meanwhile is left to wait_for_exit(), which tells how."""
+        process = self.runtime.popen(*words, env=self.environment, **keywords)
+        status = process.wait(LIMIT_SECONDS)
+        result = Result(process.words, status, time.monotonic() - process.started, process.out,
+                        process.err)
         assert len(result.stderr) < STDERR_MAX
         return result
 
