@@ -468,6 +468,75 @@ static void see_mountinfo(void)
 	put_lines("/proc/self/mountinfo");
 }
 
+/** The fifth field of a line of mountinfo, without its escapes; what follows it is overwritten. */
+static char *mount_point(char *line)
+{
+	char *point = line, *to;
+
+	for (int i = 0; i < 4 && point; i++) {
+		point = strchr(point, ' ');
+		point = point ? point + 1 : NULL;
+	}
+	if (!point)
+		return NULL;
+	point[strcspn(point, " ")] = 0;
+	to = point;
+	for (char *from = point; *from; to++) {
+		unsigned int byte = (unsigned char)*from;
+
+		from += *from == '\\' && sscanf(from + 1, "%3o", &byte) == 1 ? 4 : 1;
+		*to = (char)byte;
+	}
+	*to = 0;
+	return point;
+}
+
+/** Who may do what where something is mounted. */
+static void see_mount_points(void)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL;
+	size_t size = 0;
+	int first = 1;
+
+	putchar('{');
+	while (file && getline(&line, &size, file) > 0) {
+		char *point = mount_point(line);
+		struct stat stat;
+
+		if (!point || lstat(point, &stat) < 0)
+			continue;
+		put_next(&first, point);
+		printf("{\"mode\":%u,\"uid\":%u,\"gid\":%u}", stat.st_mode & 07777, stat.st_uid,
+		       stat.st_gid);
+	}
+	putchar('}');
+	if (file)
+		fclose(file);
+	free(line);
+}
+
+/** The files of the cgroup at the root of the container's view, as far as they can be read. */
+static void see_cgroup_files(void)
+{
+	DIR *directory = opendir("/sys/fs/cgroup");
+	const struct dirent *entry;
+	char path[512];
+	int first = 1;
+
+	putchar('{');
+	while (directory && (entry = readdir(directory))) {
+		snprintf(path, sizeof(path), "/sys/fs/cgroup/%s", entry->d_name);
+		if (entry->d_type != DT_REG || access(path, R_OK) < 0)
+			continue;
+		put_next(&first, entry->d_name);
+		put_file(path);
+	}
+	putchar('}');
+	if (directory)
+		closedir(directory);
+}
+
 static void see_cgroup(void)
 {
 	put_lines("/proc/self/cgroup");
@@ -580,6 +649,7 @@ static const struct field {
 	{ "args", see_args },
 	{ "capabilities", see_capabilities },
 	{ "cgroup", see_cgroup },
+	{ "cgroup_files", see_cgroup_files },
 	{ "clocks", see_clocks },
 	{ "cwd", see_cwd },
 	{ "death_signal", see_death_signal },
@@ -594,6 +664,7 @@ static const struct field {
 	{ "lsm", see_lsm },
 	{ "maps", see_maps },
 	{ "memory_policy", see_memory_policy },
+	{ "mount_points", see_mount_points },
 	{ "mountinfo", see_mountinfo },
 	{ "namespaces", see_namespaces },
 	{ "no_new_privileges", see_no_new_privileges },

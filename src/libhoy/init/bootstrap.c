@@ -152,16 +152,12 @@ static int enter_cgroup(struct launch_fds *fds, struct hoy_error *err)
 
 static int clone_init(const struct plan *plan, struct launch_fds *fds, struct hoy_error *err)
 {
-	uint64_t flags = plan->namespaces.create | CLONE_PARENT;
 	autoclose int pidfd = -1;
 	pid_t pid;
 
 	if (close_host(plan, fds, err) < 0)
 		return -1;
-
-	if (plan->namespaces.time_offsets)
-		flags &= ~(uint64_t)CLONE_NEWTIME; /* it is there, or init will make it */
-	pid = process_clone(flags, -1, 0, &pidfd);
+	pid = process_clone(init_clone_flags(plan) | CLONE_PARENT, -1, 0, &pidfd);
 	if (pid < 0) {
 		fail(err, pid, "clone init");
 		return pid == -EAGAIN ? fail_hint(err, "pids.max of the cgroup or one above is "

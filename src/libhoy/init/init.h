@@ -114,6 +114,12 @@ _Noreturn void init_main(const struct plan *plan, struct launch_fds *fds);
  */
 _Noreturn void bootstrap_main(const struct plan *plan, struct launch_fds *fds);
 
+/**
+ * CLONE_NEW* flags for the clone of init: the plan's new namespaces but for those that init or
+ * bootstrap makes, once the cgroup is entered, offsets can be written, or ids are mapped.
+ */
+uint64_t init_clone_flags(const struct plan *plan);
+
 /* ---- init.c: talking to the runtime ---- */
 
 /** Sends a request and waits for its answer. */

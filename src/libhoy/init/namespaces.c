@@ -97,6 +97,26 @@ static bool groups_are_denied(struct init *init)
 	return fd >= 0 && read(fd, word, sizeof(word) - 1) >= 4 && strncmp(word, "deny", 4) == 0;
 }
 
+/* Made with ids that nobody has inside, its mqueue would belong to nobody. */
+static bool makes_ipc_late(const struct plan_namespaces *namespaces)
+{
+	return (namespaces->create & CLONE_NEWIPC) && (namespaces->create & CLONE_NEWUSER) &&
+	       namespaces->become_root;
+}
+
+uint64_t init_clone_flags(const struct plan *plan)
+{
+	uint64_t flags = plan->namespaces.create;
+
+	if (plan->cgroup.unshare_late)
+		flags &= ~(uint64_t)CLONE_NEWCGROUP;
+	if (plan->namespaces.time_offsets)
+		flags &= ~(uint64_t)CLONE_NEWTIME;
+	if (makes_ipc_late(&plan->namespaces))
+		flags &= ~(uint64_t)CLONE_NEWIPC;
+	return flags;
+}
+
 /* After: bind sources are cloned (the new ids may not reach them). Before: mounts, files. */
 int step_become_root(struct init *init, struct hoy_error *err)
 {
@@ -116,6 +136,8 @@ int step_become_root(struct init *init, struct hoy_error *err)
 	if (raw_setresuid(0, 0, 0) < 0)
 		return fail_at(err, "linux.uidMappings", errno,
 			       "become user 0 of the user namespace: is id 0 mapped?");
+	if (makes_ipc_late(namespaces) && unshare(CLONE_NEWIPC) < 0)
+		return fail(err, errno, "make the ipc namespace");
 	/* A change of ids has reset both (trap 6). */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return fail(err, errno, "become non-dumpable");

@@ -212,13 +212,8 @@ int launch_clone(struct launch *launch, struct hoy_error *err)
 		if (pid == 0)
 			bootstrap_main(launch->plan, fds);
 	} else {
-		uint64_t flags = namespaces->create;
-
-		if (launch->plan->cgroup.unshare_late)
-			flags &= ~(uint64_t)CLONE_NEWCGROUP;
-		if (namespaces->time_offsets)
-			flags &= ~(uint64_t)CLONE_NEWTIME; /* init makes it */
-		pid = process_clone(flags, fds->cgroup, SIGCHLD, &launch->pidfd);
+		pid = process_clone(init_clone_flags(launch->plan), fds->cgroup, SIGCHLD,
+				    &launch->pidfd);
 		if (pid == 0)
 			init_main(launch->plan, fds);
 	}
