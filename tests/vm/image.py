@@ -31,7 +31,7 @@ FLAVOURS = {
     "systemd": SMALL + "dbus dbus-user-session libpam-systemd systemd systemd-sysv udev".split(),
 }
 EXTRAS = {
-    "engines": """ca-certificates containerd criu docker-cli docker.io fuse-overlayfs iptables
+    "engines": """ca-certificates containerd criu docker-cli docker.io fuse-overlayfs iptables libcriu2
         nftables passt podman slirp4netns""".split(),
     "lsm": "policycoreutils selinux-policy-default".split(),
 }
