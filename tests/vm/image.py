@@ -31,8 +31,8 @@ FLAVOURS = {
     "systemd": SMALL + "dbus dbus-user-session libpam-systemd systemd systemd-sysv udev".split(),
 }
 EXTRAS = {
-    "engines": """ca-certificates containerd criu docker-cli docker.io fuse-overlayfs iptables libcriu2
-        nftables passt podman slirp4netns""".split(),
+    "engines": """aardvark-dns ca-certificates catatonit containerd criu docker-buildx docker-cli
+        docker.io fuse-overlayfs iptables libcriu2 nftables passt podman slirp4netns""".split(),
     "lsm": "policycoreutils selinux-policy-default".split(),
 }
 UNREAD = ("/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*")
