@@ -169,7 +169,8 @@ def test_state_with_flipped_bits(bundle, runtime):
 @pytest.mark.hoy
 @pytest.mark.parametrize("change", [
     {"pid": 1}, {"cgroup": "/sys/fs/cgroup"}, {"cgroup": "/sys/fs/cgroup/../.."}, {"cgroup": ""},
-    {"phase": "created"}, {"phase": "nonsense"}, {"pid": -1}, {"pid": "x"}, {"startTime": 1}, {"bootId": "x"}])
+    {"phase": "created"}, {"phase": "nonsense"}, {"pid": -1}, {"pid": "x"}, {"startTime": 1},
+    {"pidInode": 1}, {"bootId": "x"}])
 def test_state_that_lies(bundle, runtime, change):
     """Well formed and wrong: no stranger is signalled, whatever the record says."""
     with subprocess.Popen(["sleep", "1000"]) as stranger:

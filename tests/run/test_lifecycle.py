@@ -6,6 +6,7 @@ import re
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -503,6 +504,8 @@ def test_a_reused_pid_is_not_the_container(bundle, runtime):
             (runtime.state_root / "c1/state.json").read_text())["pid"])
         container.wait()
         wait_until(lambda: not reap(pid), "init to be reaped")
+        # A process that begins within the same 10 ms has the same start time too.
+        time.sleep(0 if has_process_inodes() else 0.02)
         process = process_with_pid(pid)
         try:
             assert container.status == "stopped"
@@ -512,6 +515,48 @@ def test_a_reused_pid_is_not_the_container(bundle, runtime):
         finally:
             os.kill(process, signal.SIGKILL)
             os.waitpid(process, 0)
+
+
+@req("state.status.pid-reuse")
+@pytest.mark.hoy
+def test_a_pid_reused_at_once_is_not_the_container(bundle, runtime):
+    """Another process with the pid and the start time of the ended one: that counts in 10 ms."""
+    if not has_process_inodes():
+        pytest.skip("the kernel has no pidfs: before Linux 6.9 the two cannot be told apart")
+    with runtime.running(bundle) as container:
+        container.wait()
+        path = runtime.state_root / "c1/state.json"
+        text = path.read_text()
+        record = json.loads(text)
+        assert record["pidInode"] > 0
+        wait_until(lambda: not reap(record["pid"]), "init to be reaped")
+        process = process_with_pid(record["pid"])
+        try:
+            record["startTime"] = int(Path(f"/proc/{process}/stat").read_text().split()[21])
+            path.write_text(json.dumps(record))
+            assert container.status == "stopped"
+            container.kill("KILL").fails("container not running")
+            assert process_is_alive(process)
+            record["pidInode"] = pidfd_status(process).st_ino
+            path.write_text(json.dumps(record))
+            assert container.status == "running"
+        finally:
+            path.write_text(text)
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+
+
+def pidfd_status(pid):
+    pidfd = os.pidfd_open(pid)
+    try:
+        return os.fstat(pidfd)
+    finally:
+        os.close(pidfd)
+
+
+def has_process_inodes():
+    """Whether each process has an inode of its own in pidfs."""
+    return pidfd_status(os.getpid()).st_ino != pidfd_status(os.getppid()).st_ino
 
 
 def reap(pid):

@@ -11,6 +11,7 @@
 #include "sys/cleanup.h"
 #include "sys/fd.h"
 #include "sys/file.h"
+#include "sys/process.h"
 
 static unsigned int count_names(int dirfd)
 {
@@ -228,6 +229,7 @@ static struct state_record full_record(void)
 		.device_program = 5,
 		.pid = 123,
 		.start_time = 18446744073709551615U,
+		.pid_inode = 18446744073709551614U,
 		.boot_id = "00000000-0000-0000-0000-000000000000",
 		.private_pid_namespace = true,
 		.namespaces = 0x7e020080,
@@ -281,6 +283,7 @@ static void a_record_is_read_as_it_was_written(void **state)
 	assert_true(read->cgroup_inode == UINT64_MAX);
 	assert_int_equal(read->pid, 123);
 	assert_true(read->start_time == written.start_time);
+	assert_true(read->pid_inode == written.pid_inode);
 	assert_true(read->private_pid_namespace && read->has_process && !read->no_new_privileges);
 	assert_true(read->namespaces == written.namespaces);
 	assert_int_equal(read->late_writes_len, 2);
@@ -364,6 +367,7 @@ static void the_essentials_survive_the_record(void **state)
 	assert_true(read->cgroup_inode == written.cgroup_inode);
 	assert_int_equal(read->pid, 456);
 	assert_true(read->start_time == written.start_time);
+	assert_true(read->pid_inode == written.pid_inode);
 	assert_string_equal(read->boot_id, written.boot_id);
 	assert_true(read->private_pid_namespace);
 	assert_string_equal(read->resctrl.group, "g \n1");
@@ -424,13 +428,14 @@ static void nothing_salvaged_is_an_empty_record(void **state)
 static struct state_record record_of(pid_t pid, char boot_id[37])
 {
 	autoclose int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	autoclose int pidfd = process_pidfd_open(pid);
 	struct state_record record = full_record();
 
 	assert_int_equal(state_boot_id(boot_id), 0);
 	assert_int_equal(strlen(boot_id), 36);
-	assert_int_equal(file_start_time(proc, pid, &record.start_time), 0);
+	assert_int_equal(state_set_init(&record, proc, pid, pidfd), 0);
+	assert_int_equal(record.pid, pid);
 	record.phase = STATE_PHASE_CREATED;
-	record.pid = pid;
 	record.boot_id = boot_id;
 	return record;
 }
@@ -480,6 +485,14 @@ static void another_process_of_that_pid_is_not_init(void **state)
 	record.start_time++;
 	assert_status(&dir, &record, HOY_STOPPED);
 	record.start_time--;
+	assert_status(&dir, &record, HOY_RUNNING);
+	if (record.pid_inode != 0) {
+		record.pid_inode++;
+		assert_status(&dir, &record, HOY_STOPPED);
+	}
+	/* As an older kernel has left it. */
+	record.pid_inode = 0;
+	assert_status(&dir, &record, HOY_RUNNING);
 	boot_id[0] = boot_id[0] == '0' ? '1' : '0';
 	assert_status(&dir, &record, HOY_STOPPED);
 	state_dir_done(&dir);

@@ -54,6 +54,19 @@ static void clone_returns_twice(void **state)
 	close(pidfd);
 }
 
+static void each_process_has_an_inode_or_none_has(void **state)
+{
+	autoclose int own = process_pidfd_open(getpid()), again = process_pidfd_open(getpid()),
+		      other = process_pidfd_open(getppid());
+	struct unit *unit = *state;
+
+	assert_true(process_inode(own) == process_inode(again));
+	if (process_inode(own) != 0)
+		assert_true(process_inode(own) != process_inode(other));
+	assert_true(process_inode(unit->dirfd) == 0);
+	assert_true(process_inode(-1) == 0);
+}
+
 static void clone_needs_no_pidfd(void **state)
 {
 	pid_t pid = process_clone(0, -1, SIGCHLD, NULL);
@@ -287,6 +300,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(clone_returns_twice),
+		UNIT_TEST(each_process_has_an_inode_or_none_has),
 		UNIT_TEST(clone_needs_no_pidfd),
 		UNIT_TEST(clone_tells_the_errno),
 		UNIT_TEST(wait_reaps_a_child_without_exit_signal),

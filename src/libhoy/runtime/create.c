@@ -249,8 +249,7 @@ static int on_cloned(struct launch *launch, void *data, struct hoy_error *err)
 	struct creation *creation = data;
 	int r;
 
-	creation->record.pid = launch->pid;
-	r = file_start_time(launch->procfs, launch->pid, &creation->record.start_time);
+	r = state_set_init(&creation->record, launch->procfs, launch->pid, launch->pidfd);
 	if (r < 0)
 		return fail(err, r, "read init's start time");
 	return creation->resctrl < 0 ? state_write(&creation->dir, &creation->record, err)

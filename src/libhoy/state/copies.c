@@ -5,8 +5,8 @@
  * nobody follows, since a symlink is made with all its text by one system call. Runs in the
  * runtime.
  *
- *     cgroup -> "INODE PATH"    init -> "PID START-TIME PRIVATE BOOT-ID"    mounts -> "NUMBER"
- *     resctrl -> "MADE-GROUP MADE-MONITORING GROUP"
+ *     cgroup -> "INODE PATH"    init -> "PID START-TIME INODE PRIVATE BOOT-ID"
+ *     mounts -> "NUMBER"        resctrl -> "MADE-GROUP MADE-MONITORING GROUP"
  */
 #include <limits.h>
 #include <stdio.h>
@@ -75,8 +75,9 @@ void copies_write(const struct state_dir *dir, const struct state_record *record
 	if (record->cgroup_inode != 0)
 		(void)write_cgroup(dir, record);
 	if (record->pid != 0) {
-		format_text(text, sizeof(text), "%d %llu %d %s", (int)record->pid,
-			    (unsigned long long)record->start_time, record->private_pid_namespace,
+		format_text(text, sizeof(text), "%d %llu %llu %d %s", (int)record->pid,
+			    (unsigned long long)record->start_time,
+			    (unsigned long long)record->pid_inode, record->private_pid_namespace,
 			    record->boot_id);
 		(void)write_copy(dir, STATE_COPY_INIT, text);
 	}
@@ -119,17 +120,19 @@ static int salvage_cgroup(char *text, struct arena *arena, struct state_record *
 
 static int salvage_init(char *text, struct arena *arena, struct state_record *record)
 {
-	uint64_t pid, start_time, is_private;
+	uint64_t pid, start_time, inode, is_private;
 
 	if (read_number(&text, INT32_MAX, &pid) < 0 ||
 	    read_number(&text, UINT64_MAX, &start_time) < 0 ||
-	    read_number(&text, 1, &is_private) < 0 || !text)
+	    read_number(&text, UINT64_MAX, &inode) < 0 || read_number(&text, 1, &is_private) < 0 ||
+	    !text)
 		return -EINVAL;
 	record->boot_id = arena_strdup(arena, text);
 	if (!record->boot_id)
 		return -ENOMEM;
 	record->pid = (pid_t)pid;
 	record->start_time = start_time;
+	record->pid_inode = inode;
 	record->private_pid_namespace = is_private;
 	return 0;
 }
@@ -179,8 +182,8 @@ int state_compare_copies(const struct state_dir *dir, const struct state_record 
 	if (read_copy(dir, STATE_COPY_CGROUP, present) && strcmp(present, text) != 0)
 		return fail(err, 0, "its record names cgroup %s, but a copy of it does not",
 			    record->cgroup);
-	format_text(text, sizeof(text), "%d %llu ", (int)record->pid,
-		    (unsigned long long)record->start_time);
+	format_text(text, sizeof(text), "%d %llu %llu ", (int)record->pid,
+		    (unsigned long long)record->start_time, (unsigned long long)record->pid_inode);
 	if (read_copy(dir, STATE_COPY_INIT, present) && !string_starts(present, text))
 		return fail(err, 0, "its record names process %d, but a copy of it does not",
 			    (int)record->pid);

@@ -63,6 +63,7 @@ static const struct member members[] = {
 	MEMBER("deviceProgram", MEMBER_U32, device_program),
 	MEMBER("pid", MEMBER_INT, pid),
 	MEMBER("startTime", MEMBER_U64, start_time),
+	MEMBER("pidInode", MEMBER_U64, pid_inode),
 	MEMBER("bootId", MEMBER_STRING, boot_id),
 	MEMBER("privatePidNamespace", MEMBER_BOOL, private_pid_namespace),
 	MEMBER("namespaces", MEMBER_U64, namespaces),

@@ -63,9 +63,11 @@ struct state_record {
 	/** Device program's id for replacement, 0 = none. */
 	uint32_t device_program;
 
-	/** Init; 0 = not cloned yet. Valid only with this start time and boot id. */
+	/** Init; 0 = not cloned yet. Valid only with this start time, inode and boot id. */
 	pid_t pid;
 	uint64_t start_time;
+	/** Of its pidfd, 0 = the kernel has no such numbers. Start times count in 10 ms. */
+	uint64_t pid_inode;
 	const char *boot_id;
 	/** Init is pid 1 of a pid namespace of its own: its end is the end of all. */
 	bool private_pid_namespace;
@@ -177,8 +179,11 @@ int state_salvage(const struct state_dir *dir, struct arena *arena,
 /** This boot's id (/proc/sys/kernel/random/boot_id), 37 bytes. */
 int state_boot_id(char buffer[37]);
 
+/** Records who init is: pid, start time, inode. @returns 0 or -errno (silent) */
+int state_set_init(struct state_record *record, int procfs, pid_t pid, int pidfd);
+
 /**
- * Finds init by pid, start time and boot id.
+ * Finds init by pid, start time, inode and boot id.
  * @returns 1 and a pidfd, 0 if it has ended (or never was), -1
  */
 int state_find_init(const struct state_record *record, int *ret_pidfd, struct hoy_error *err);

@@ -2,7 +2,8 @@
 /*
  * What a container is doing right now: never what the record says alone, always what the kernel
  * says about the process and the gate. Runs in the runtime. A pid is believed only together with
- * its start time and this boot's id, looked at while a pidfd keeps the pid from being given away.
+ * its start time, this boot's id and, where the kernel numbers processes, that number, looked at
+ * while a pidfd keeps the pid from being given away.
  */
 #include <poll.h>
 
@@ -31,6 +32,26 @@ int state_boot_id(char buffer[37])
 	memcpy(buffer, text, 36);
 	buffer[36] = '\0';
 	return 0;
+}
+
+int state_set_init(struct state_record *record, int procfs, pid_t pid, int pidfd)
+{
+	int r = file_start_time(procfs, pid, &record->start_time);
+
+	if (r < 0)
+		return r;
+	record->pid = pid;
+	record->pid_inode = process_inode(pidfd);
+	return 0;
+}
+
+/* The next process may get the pid within the same tick: only the inode tells the two apart. */
+static bool is_same(const struct state_record *record, uint64_t start_time, int pidfd)
+{
+	uint64_t inode = process_inode(pidfd);
+
+	return start_time == record->start_time &&
+	       (inode == record->pid_inode || inode == 0 || record->pid_inode == 0);
 }
 
 /** @returns 1 and a pidfd if init is alive, 0 if it has ended, -errno if that cannot be told */
@@ -62,7 +83,7 @@ static int find_init(const struct state_record *record, int *ret_pidfd)
 	if (r < 0)
 		return r;
 	/* A pidfd is readable once its process is a zombie: stopped, whoever may reap it. */
-	if (start_time != record->start_time || fd_wait(pidfd, POLLIN, 0) != 0)
+	if (!is_same(record, start_time, pidfd) || fd_wait(pidfd, POLLIN, 0) != 0)
 		return 0;
 	*ret_pidfd = take_fd(&pidfd);
 	return 1;

@@ -75,6 +75,9 @@
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
+#ifndef PIDFS_MAGIC
+#define PIDFS_MAGIC 0x50494446
+#endif
 #ifndef __WALL
 #define __WALL 0x40000000
 #endif

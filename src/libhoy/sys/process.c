@@ -9,6 +9,7 @@
 
 #include "sys/compat.h"
 #include "sys/fd.h"
+#include "sys/path.h"
 
 /* Long enough for a killed process to unmap all it has, short enough to be no hang. */
 #define KILL_TIMEOUT_MS 10000
@@ -47,6 +48,16 @@ int process_pidfd_open(pid_t pid)
 	int pidfd = pidfd_open(pid, 0);
 
 	return pidfd < 0 ? -errno : pidfd;
+}
+
+uint64_t process_inode(int pidfd)
+{
+	struct stat st;
+
+	/* Before there was a pidfs, all pidfds were one inode. */
+	if (path_fs_type(pidfd) != PIDFS_MAGIC || fstat(pidfd, &st) < 0)
+		return 0;
+	return st.st_ino;
 }
 
 int process_signal(int pidfd, int signal)

@@ -19,6 +19,9 @@ pid_t process_clone(uint64_t flags, int cgroup, int exit_signal, int *ret_pidfd)
 
 int process_pidfd_open(pid_t pid);
 
+/** A pidfd's inode number, which no other process of this boot has. @returns 0 before Linux 6.9 */
+uint64_t process_inode(int pidfd);
+
 /** pidfd_send_signal(2); -ESRCH if it has ended and been reaped. */
 int process_signal(int pidfd, int signal);
 
