@@ -36,11 +36,13 @@ static int open_directory(int dirfd, const char *path, uint64_t resolve)
 int tree_open(const char *path)
 {
 	autoclose int fd = open_directory(AT_FDCWD, path, 0);
+	long type;
 
 	if (fd < 0)
 		return fd;
-	if (path_fs_type(fd) != CGROUP2_SUPER_MAGIC)
-		return -ENOTSUP;
+	type = path_fs_type(fd);
+	if (type != CGROUP2_SUPER_MAGIC)
+		return type == 0 ? -EIO : -ENOTSUP;
 	return take_fd(&fd);
 }
 

@@ -198,14 +198,16 @@ static int remove_known(int dirfd, const char *name, void *data)
 	return is_known(name) && unlinkat(dirfd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/** Whether the directory that is held open is still the one of that name. */
-static bool has_name(const struct state_dir *dir, const char *name)
+/** Whether the directory that is held open is still the one of that name. @returns 1, 0, -errno */
+static int has_name(const struct state_dir *dir, const char *name)
 {
 	struct stat held, named;
 
-	return fstat(dir->fd, &held) == 0 &&
-	       fstatat(dir->root, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+	if (fstat(dir->fd, &held) < 0)
+		return -errno;
+	if (fstatat(dir->root, name, &named, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
 /* ---- a container's directory ---- */
@@ -220,14 +222,15 @@ static int make_locked(struct state_dir *dir, const char *id)
 	if (mkdirat(dir->root, dir->name, 0700) < 0)
 		return errno == EEXIST ? 0 : -errno;
 	dir->fd = openat(dir->root, dir->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir->fd >= 0 && flock(dir->fd, LOCK_EX | LOCK_NB) == 0 && has_name(dir, dir->name)) {
+	r = dir->fd < 0 || flock(dir->fd, LOCK_EX | LOCK_NB) < 0 ? -errno
+								 : has_name(dir, dir->name);
+	if (r > 0) {
 		dir->locked = true;
 		return 1;
 	}
-	r = errno == ENOENT || errno == EWOULDBLOCK ? 0 : -errno;
 	(void)unlinkat(dir->root, dir->name, AT_REMOVEDIR);
 	state_dir_done(dir);
-	return r;
+	return r == -ENOENT || r == -EWOULDBLOCK ? 0 : r;
 }
 
 int state_dir_make(int root, const char *id, struct state_dir *ret_dir, struct hoy_error *err)
@@ -281,6 +284,8 @@ int state_dir_open(int root, const char *id, struct state_dir *ret_dir, struct h
 int state_dir_lock(struct state_dir *dir, const char *id, int64_t deadline_ms,
 		   struct hoy_error *err)
 {
+	int r;
+
 	while (flock(dir->fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return fail(err, errno, "lock container %s", id);
@@ -293,14 +298,15 @@ int state_dir_lock(struct state_dir *dir, const char *id, int64_t deadline_ms,
 	}
 	dir->locked = true;
 	/* The one who held the lock may have deleted the container, and another made it anew. */
-	if (!has_name(dir, id))
-		return fail_missing(id, err);
-	return 0;
+	r = has_name(dir, id);
+	if (r < 0)
+		return fail(err, r, "look for the state of container %s", id);
+	return r == 0 ? fail_missing(id, err) : 0;
 }
 
 bool state_dir_is_gone(const struct state_dir *dir)
 {
-	return !has_name(dir, dir->name);
+	return has_name(dir, dir->name) == 0;
 }
 
 int state_dir_remove(struct state_dir *dir, struct hoy_error *err)
