@@ -1,5 +1,6 @@
 """What hoy stands on gives way: the state root is full or read-only, the root is gone, peers are silent."""
 
+import json
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import pytest
 
 from fixtures import is_long
+from leaks import is_alive
 from runtime import wait_until
 
 pytestmark = pytest.mark.hoy
@@ -61,6 +63,34 @@ def test_delete_on_a_read_only_state_root(bundle, runtime, small):
         runtime("delete", "--force", "c1").ok()
         runtime("state", "c1").fails("does not exist")
         assert not bundle.cgroup.exists()
+
+
+def test_delete_where_the_cgroup_tree_is_not_mounted(bundle, runtime):
+    """In another mount namespace a cgroup that is not seen may well be there."""
+    with runtime.running(bundle.args("/bin/sleep", "1000")) as container:
+        runtime.wrapper = ["unshare", "--mount", "sh", "-c", 'umount -l /sys/fs/cgroup && exec "$@"', "sh"]
+        runtime("delete", "--force", "c1").fails("no cgroup2 tree is mounted where cgroup", str(bundle.cgroup))
+        runtime.wrapper = []
+        assert container.status == "running"
+        runtime("delete", "--force", "c1").silent()
+        assert not bundle.cgroup.exists()
+
+
+def test_a_cgroup_of_another_boot_is_a_strangers(bundle, runtime):
+    """Inode numbers begin anew with each boot, so only the boot's id tells."""
+    with runtime.created(bundle.args("/bin/sleep", "1000")) as container:
+        directory = runtime.state_root / "c1"
+        pid, state = container.pid, json.loads((directory / "state.json").read_text())
+        boot = "01234567-89ab-cdef-0123-456789abcdef"
+        (directory / "state.json").write_text(json.dumps(state | {"bootId": boot}))
+        words = os.readlink(directory / "init").split()
+        (directory / "init").unlink()
+        (directory / "init").symlink_to(" ".join([*words[:-1], boot]))
+        runtime("delete", "--force", "c1").silent()
+        assert is_alive(pid) and bundle.cgroup.exists()
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: "populated 0" in (bundle.cgroup / "cgroup.events").read_text(), "its end")
+        bundle.cgroup.rmdir()
 
 
 def test_delete_on_a_full_state_root(bundle, runtime, small):

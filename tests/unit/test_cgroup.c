@@ -358,7 +358,7 @@ static void test_open_recorded_checks_the_inode(void **state)
 	autoclose int top = cgroup2_open();
 	struct cgroup cgroup = CGROUP_NONE, found = CGROUP_NONE;
 	struct hoy_error err;
-	char path[256];
+	char path[256], removed[sizeof(cgroup.path)];
 	struct plan_cgroup plan = cgroup2_plan("rec", path);
 
 	(void)state;
@@ -375,11 +375,10 @@ static void test_open_recorded_checks_the_inode(void **state)
 	assert_int_equal(found.fd, -1);
 	assert_int_equal(cgroup_open_recorded("", 1, &found), 0);
 	assert_int_equal(found.fd, -1);
-	assert_int_equal(cgroup_open_recorded("/proc/self", 1, &found), 0);
-	assert_int_equal(found.fd, -1);
-	assert_int_equal(cgroup_open_recorded("/proc/1/no/such", 1, &found), 0);
-	assert_int_equal(found.fd, -1);
+	snprintf(removed, sizeof(removed), "%s", cgroup.path);
 	assert_int_equal(cgroup_remove(&cgroup, clock_ms() + 1000), 0);
+	assert_int_equal(cgroup_open_recorded(removed, 1, &found), 0);
+	assert_int_equal(found.fd, -1);
 }
 
 static void test_open_recorded_follows_no_symlink(void **state)
@@ -394,8 +393,18 @@ static void test_open_recorded_follows_no_symlink(void **state)
 	snprintf(target, sizeof(target), "%s%s", cgroup2_mount, cgroup2_top);
 	snprintf(link, sizeof(link), "%s/link", unit->path);
 	assert_int_equal(symlink(target, link), 0);
-	assert_int_equal(cgroup_open_recorded(link, stat.st_ino, &found), 0);
-	assert_int_equal(found.fd, -1);
+	assert_int_equal(cgroup_open_recorded(link, stat.st_ino, &found), -ENOTSUP);
+}
+
+static void test_open_recorded_says_nothing_where_there_is_no_tree(void **state)
+{
+	static const char *const paths[] = { "/proc/self", "/proc/1/no/such", "/no/such/at/all",
+					     "/" };
+	struct cgroup found = CGROUP_NONE;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+		assert_int_equal(cgroup_open_recorded(paths[i], 1, &found), -ENOTSUP);
 }
 
 static void test_remove_intended(void **state)
@@ -656,6 +665,7 @@ int main(void)
 		UNIT_TEST(test_optional_without_privilege),
 		UNIT_TEST(test_open_recorded_checks_the_inode),
 		UNIT_TEST(test_open_recorded_follows_no_symlink),
+		UNIT_TEST(test_open_recorded_says_nothing_where_there_is_no_tree),
 		UNIT_TEST(test_remove_intended),
 		UNIT_TEST(test_kill_reaches_forking_processes_and_sub_cgroups),
 		UNIT_TEST(test_operations_on_a_removed_cgroup),

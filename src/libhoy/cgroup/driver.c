@@ -6,6 +6,7 @@
  */
 #include "cgroup/driver.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "cgroup/cgroupfs.h"
@@ -33,6 +34,25 @@ static bool is_absent(int code)
 	       code == -ENODEV;
 }
 
+/**
+ * Whether the tree that the path leads into is there, so that what is missing in it is gone. Where
+ * another mount namespace has no cgroup2 tree in that place, nothing can be said.
+ */
+static bool is_in_sight(const char *path)
+{
+	char above[PATH_MAX], *slash;
+	int fd = -ENOENT;
+
+	format_text(above, sizeof(above), "%s", path);
+	while ((fd == -ENOENT || fd == -ENODEV) && (slash = strrchr(above, '/')) != NULL) {
+		*slash = '\0';
+		fd = tree_open(*above ? above : "/");
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	return fd >= 0;
+}
+
 int cgroup_open_recorded(const char *path, uint64_t inode, struct cgroup *ret_cgroup)
 {
 	struct cgroup found = CGROUP_NONE;
@@ -46,7 +66,9 @@ int cgroup_open_recorded(const char *path, uint64_t inode, struct cgroup *ret_cg
 	if (format_text(found.path, sizeof(found.path), "%s", path) >= sizeof(found.path))
 		return -ENAMETOOLONG;
 	fd = tree_open(path);
-	if (fd < 0 && !is_absent(fd))
+	if (fd < 0 && is_absent(fd))
+		fd = is_in_sight(path) ? -1 : -ENOTSUP;
+	if (fd < -1)
 		return fd;
 	if (fd >= 0 && fstat(fd, &stat) < 0)
 		return -errno;

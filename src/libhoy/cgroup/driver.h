@@ -81,8 +81,8 @@ int cgroup_stop_unit(const char *unit, const char *path, int64_t deadline_ms,
  * Opens a recorded cgroup by its absolute path, following no symlink. Silent.
  * @param inode  that the directory must have; 0 (only intended) finds nothing, see
  *               cgroup_remove_intended()
- * @returns 0, with ret_cgroup->fd -1 if the cgroup is gone: nothing there, another inode, or no
- *          cgroup2 directory; -errno if that could not be found out
+ * @returns 0, with ret_cgroup->fd -1 if the cgroup is gone: nothing there or another inode;
+ *          -ENOTSUP if the tree it was in is not mounted there; -errno if nothing was found out
  */
 int cgroup_open_recorded(const char *path, uint64_t inode, struct cgroup *ret_cgroup);
 

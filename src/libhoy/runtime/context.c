@@ -88,8 +88,13 @@ int container_open_cgroup(const struct state_record *record, struct cgroup *ret_
 	struct cgroup cgroup = CGROUP_NONE;
 	int r = 0;
 
-	if (record->cgroup[0] != '\0' && record->cgroup_inode != 0)
+	/* A cgroup does not outlive its boot; its inode number is given away again by the next. */
+	if (record->cgroup[0] != '\0' && record->cgroup_inode != 0 && state_is_of_this_boot(record))
 		r = cgroup_open_recorded(record->cgroup, record->cgroup_inode, &cgroup);
+	if (r == -ENOTSUP) {
+		fail(err, 0, "no cgroup2 tree is mounted where cgroup %s was made", record->cgroup);
+		return fail_hint(err, "run the command in the mount namespace that create ran in");
+	}
 	if (r < 0)
 		return fail(err, r, "open cgroup %s", record->cgroup);
 	*ret_cgroup = cgroup;

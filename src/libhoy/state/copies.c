@@ -66,6 +66,13 @@ int state_note_cgroup(const struct state_dir *dir, const struct state_record *re
 	return r < 0 ? fail(err, r, "note cgroup %s", record->cgroup) : 0;
 }
 
+static void describe_init(const struct state_record *record, char text[PATH_MAX])
+{
+	format_text(text, PATH_MAX, "%d %llu %llu %d %s", (int)record->pid,
+		    (unsigned long long)record->start_time, (unsigned long long)record->pid_inode,
+		    record->private_pid_namespace, record->boot_id);
+}
+
 void copies_write(const struct state_dir *dir, const struct state_record *record)
 {
 	char text[PATH_MAX];
@@ -75,10 +82,7 @@ void copies_write(const struct state_dir *dir, const struct state_record *record
 	if (record->cgroup_inode != 0)
 		(void)write_cgroup(dir, record);
 	if (record->pid != 0) {
-		format_text(text, sizeof(text), "%d %llu %llu %d %s", (int)record->pid,
-			    (unsigned long long)record->start_time,
-			    (unsigned long long)record->pid_inode, record->private_pid_namespace,
-			    record->boot_id);
+		describe_init(record, text);
 		(void)write_copy(dir, STATE_COPY_INIT, text);
 	}
 	if (record->host_mounts_len != 0) {
@@ -182,9 +186,8 @@ int state_compare_copies(const struct state_dir *dir, const struct state_record 
 	if (read_copy(dir, STATE_COPY_CGROUP, present) && strcmp(present, text) != 0)
 		return fail(err, 0, "its record names cgroup %s, but a copy of it does not",
 			    record->cgroup);
-	format_text(text, sizeof(text), "%d %llu %llu ", (int)record->pid,
-		    (unsigned long long)record->start_time, (unsigned long long)record->pid_inode);
-	if (read_copy(dir, STATE_COPY_INIT, present) && !string_starts(present, text))
+	describe_init(record, text);
+	if (read_copy(dir, STATE_COPY_INIT, present) && strcmp(present, text) != 0)
 		return fail(err, 0, "its record names process %d, but a copy of it does not",
 			    (int)record->pid);
 	return 0;

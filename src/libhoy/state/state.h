@@ -182,6 +182,9 @@ int state_boot_id(char buffer[37]);
 /** Records who init is: pid, start time, inode. @returns 0 or -errno (silent) */
 int state_set_init(struct state_record *record, int procfs, pid_t pid, int pidfd);
 
+/** Whether the container was created since the kernel started; true if that cannot be told. */
+bool state_is_of_this_boot(const struct state_record *record);
+
 /**
  * Finds init by pid, start time, inode and boot id.
  * @returns 1 and a pidfd, 0 if it has ended (or never was), -1

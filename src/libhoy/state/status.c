@@ -54,19 +54,23 @@ static bool is_same(const struct state_record *record, uint64_t start_time, int 
 	       (inode == record->pid_inode || inode == 0 || record->pid_inode == 0);
 }
 
+bool state_is_of_this_boot(const struct state_record *record)
+{
+	char boot_id[37];
+
+	/* In a container /proc/sys may be out of sight. */
+	return state_boot_id(boot_id) < 0 || record->boot_id[0] == '\0' ||
+	       strcmp(boot_id, record->boot_id) == 0;
+}
+
 /** @returns 1 and a pidfd if init is alive, 0 if it has ended, -errno if that cannot be told */
 static int find_init(const struct state_record *record, int *ret_pidfd)
 {
 	autoclose int pidfd = -1, proc = -1;
 	uint64_t start_time;
-	char boot_id[37];
 	int r;
 
-	if (record->pid <= 0)
-		return 0;
-	/* In a container /proc/sys may be out of sight: the start time has to do then. */
-	if (state_boot_id(boot_id) == 0 && record->boot_id[0] != '\0' &&
-	    strcmp(boot_id, record->boot_id) != 0)
+	if (record->pid <= 0 || !state_is_of_this_boot(record))
 		return 0;
 	pidfd = process_pidfd_open(record->pid);
 	/* EINVAL: the number now belongs to a thread that leads no process. */
