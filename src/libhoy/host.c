@@ -66,6 +66,8 @@ static int probe_capabilities(struct host *host, struct hoy_error *err)
 	/* Asking for each is faster than reading /proc, and tells where they end. */
 	for (int i = 0; i < 64; i++) {
 		value = prctl(PR_CAPBSET_READ, i, 0, 0, 0);
+		if (value < 0 && errno != EINVAL)
+			return fail(err, errno, "read the bounding set of capabilities");
 		if (value < 0)
 			break;
 		host->last_capability = i;
