@@ -1,31 +1,41 @@
-"""Kills the runtime at its system calls, or lets them fail, one after the other; what is left?
+"""Kills the runtime or init at its system calls, or lets them fail, one after the other; what is left?
 
-The points are (system call, how many of them so far), taken from a trace of the runtime's own process:
-strace counts injections by system call. A point that a run does not come to is no fault: the command
-then ends as it would have.
+A point is a number: how many system calls the process has entered (stop_at.c). A sweep goes on until the
+command comes to its end before the fault does.
 """
 
 import contextlib
-import itertools
+import errno
+import functools
+import hashlib
 import os
-import re
 import signal
+import subprocess
+from pathlib import Path
 
 import leaks
+from bundle import cache_directory, syscalls
 from runtime import wait_until
-
-CALL = re.compile(r"^(\w+)\(")
-# They change nothing that would be left: one of their kind stands for all.
-HARMLESS = {"brk", "mmap", "munmap", "mprotect", "getpid", "geteuid", "getegid", "getuid", "prctl", "read",
-            "fstat", "newfstatat", "fcntl", "rt_sigaction", "rt_sigprocmask", "getrandom", "pread64",
-            "arch_prctl", "set_tid_address", "set_robust_list", "rseq", "prlimit64", "uname", "capget",
-            "readlink", "statfs", "fstatfs", "lseek", "close", "access", "poll", "ppoll", "getdents64",
-            "clock_gettime", "clock_nanosleep", "gettid", "umask", "write"}
 
 # The kernel never lets these fail, and nobody looks.
 UNFAILING = {"brk", "mmap", "munmap", "mprotect", "getpid", "gettid", "geteuid", "getegid", "getuid", "umask",
-             "arch_prctl", "set_tid_address", "set_robust_list", "rseq", "close", "execve", "execveat",
-             "rt_sigaction", "rt_sigprocmask", "pread64"}
+             "arch_prctl", "set_tid_address", "set_robust_list", "rseq", "close", "execve", "execveat", "exit",
+             "exit_group", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "pread64"}
+KILLED = 128 + signal.SIGKILL
+# Two runs of one command differ by a few calls: how often something is waited for.
+LATE_ENOUGH = 3
+
+
+@functools.cache
+def stop_at():
+    """The program that traces, compiled at its first use and again whenever its text changes."""
+    source = Path(__file__).resolve().parent / "stop_at.c"
+    path = cache_directory() / f"stop-at-{hashlib.sha256(source.read_bytes()).hexdigest()[:16]}"
+    if not path.exists():
+        new = path.with_suffix(f".{os.getpid()}")
+        subprocess.run(["gcc", "-O1", "-D_GNU_SOURCE", "-o", new, source], check=True, timeout=60)
+        new.rename(path)
+    return path
 
 
 class Sweep:
@@ -37,39 +47,26 @@ class Sweep:
         bundle.write()
         self.create_words = ("create", "--bundle", bundle.path, "c1")
 
-    def strace(self, words, *options):
-        """A command under strace, which does not follow its children."""
-        self.runtime.wrapper = ["strace", "-qq", *options, "--"]
+    def stop(self, words, number, fault="kill", who="itself"):
+        """A command with a fault at one point; returns its result, and whether it came to that."""
+        exempt = [] if fault == "kill" else [syscalls()[name] for name in UNFAILING if name in syscalls()]
+        self.runtime.wrapper = [str(stop_at()), who, str(number), str(fault),
+                                "".join(f"{call}," for call in exempt)]
         try:
-            return self.runtime(*words)
+            result = self.runtime(*words)
         finally:
             self.runtime.wrapper = []
+        assert "cannot trace" not in result.stderr, result
+        return result, "stop_at: " not in result.stderr
 
-    def points(self, words, is_long):
-        """Where to kill a command: all of its calls, or those of each kind that matter."""
-        path = self.runtime.scratch / "trace"
-        self.strace(words, "-o", str(path), "-e", "signal=none").ok()
-        counts, found = {}, []
-        for line in path.read_text(errors="replace").splitlines():
-            match = CALL.match(line)
-            if match and match[1] not in ("execve", "exit_group"):
-                counts[match[1]] = counts.get(match[1], 0) + 1
-                if is_long or match[1] not in HARMLESS or counts[match[1]] % 8 == 1:
-                    found.append((match[1], counts[match[1]]))
-        return found
-
-    def kill(self, words, point):
-        """Runs a command and kills it as it enters the call. Returns whether it came to that."""
-        name, count = point
-        result = self.strace(words, "-o", "/dev/null", "-e", f"trace={name}", "-e",
-                             f"inject={name}:signal=KILL:when={count}")
-        return result.status in (-signal.SIGKILL, 128 + signal.SIGKILL)
-
-    def fail(self, words, point, error):
-        """Runs a command in which this call fails with this error; returns its result."""
-        name, count = point
-        return self.strace(words, "-o", "/dev/null", "-e", f"trace={name}", "-e",
-                           f"inject={name}:error={error}:when={count}")
+    def points(self, attempt, step=1):
+        """Calls attempt(number) for every point, or every so manieth, until it returns False."""
+        number, late = 1, 0
+        while late < LATE_ENOUGH:
+            late = 0 if attempt(number) else late + 1
+            self.runtime.close()
+            number += step
+        return number // step - LATE_ENOUGH
 
     def remains(self):
         """What there still is of the container."""
@@ -86,19 +83,19 @@ class Sweep:
         return [entry.name for entry in root.iterdir() if not leaks.is_cache(entry)] \
             if root.exists() else []
 
-    def check_clean(self, point):
+    def check_clean(self):
         """`delete --force` leaves nothing, and the id can be used again. Returns what is wrong."""
         result = self.runtime("delete", "--force", "c1")
         if result.status != 0:
-            return f"{point}: delete --force: {result}"
+            return f"delete --force: {result}"
         try:
             wait_until(lambda: not self.remains(), "nothing to remain", leaks.PATIENCE_SECONDS)
         except AssertionError:
-            return f"{point}: left: {self.remains()}"
+            return f"left: {self.remains()}"
         for words in (self.create_words, ("delete", "--force", "c1")):
             result = self.runtime(*words)
             if result.status != 0:
-                return f"{point}: the id cannot be used again: {result}"
+                return f"the id cannot be used again: {result}"
         return None
 
     def clear(self):
@@ -115,50 +112,81 @@ class Sweep:
         for name in self.names_in_state_root():
             leaks.remove_tree(self.runtime.state_root / name)
 
-    def fail_everywhere(self, errors):
-        """Lets every call of create fail with each error: an error and nothing left, or a success."""
-        findings, failed = [], 0
-        points = [(name, count) for name, count in self.points(self.create_words, True)
-                  if name not in UNFAILING]
-        self.runtime("delete", "--force", "c1").ok()
-        for point, error in itertools.product(points, errors):
-            result = self.fail(self.create_words, point, error)
-            wrong = self.what_is_wrong(result)
-            failed += result.status != 0
-            wrong = f"{point} {error}: {wrong}" if wrong else self.check_clean((point, error))
-            self.runtime.close()
+    def run(self, words, prepare=None, who="itself", step=1):
+        """Kills the command, or init during it, at every point; `prepare` goes before each.
+
+        Returns the findings and how many kills there were.
+        """
+        findings = []
+
+        def attempt(number):
+            if prepare:
+                prepare()
+            result, was_killed = self.stop(words, number, who=who)
+            wrong = self.after_kill(result, who) if was_killed else None
+            wrong = wrong or self.check_clean()
             if wrong:
-                findings.append(wrong)
+                findings.append(f"{number}: {wrong}")
                 self.clear()
+            return was_killed
+
+        return findings, self.points(attempt, step)
+
+    def after_kill(self, result, who):
+        """The runtime's own death leaves what it leaves; init's is an error like any other."""
+        if who == "itself":
+            return None if result.status == KILLED else f"ended by itself: {result.stderr}"
+        if result.status == 0:  # killed behind its last message: it had been created by then
+            status = self.runtime("state", "c1").ok().json["status"]
+            return None if status == "stopped" else f"no error, and the container is {status}"
+        return self.what_is_wrong(result)
+
+    def fail_everywhere(self, words, errors, who, look, step=1):
+        """Lets calls of a command fail, one in each run: an error and nothing left, or a success.
+
+        What a success has made, look(result), must be what it makes without a fault. Returns findings, and how
+        many of the runs have failed.
+        """
+        findings, failed = [], 0
+        wanted = look(self.runtime(*words).ok())
+        self.runtime("delete", "--force", "c1")
+
+        def attempt(number):
+            nonlocal failed
+            name = errors[number // step % len(errors)]
+            result, came = self.stop(words, number, getattr(errno, name), who)
+            failed += result.status != 0
+            wrong = self.what_is_wrong(result)
+            if not wrong and result.status == 0 and look(result) != wanted:
+                wrong = f"a success that differs: {difference(wanted, look(result))}"
+            wrong = wrong or self.check_clean()
+            if wrong:
+                findings.append(f"{number} {name}: {wrong}")
+                self.clear()
+            return came
+
+        self.points(attempt, step)
         return findings, failed
 
     def what_is_wrong(self, result):
-        """A create that has met an error says so in words and leaves nothing; delete has no part in it."""
-        if result.seconds > 5:
+        """A command that has met an error says so in words and leaves nothing; delete has no part in it."""
+        if result.seconds > 10:
             return f"took {result.seconds:.0f} s"
         if result.status == 0 or "error while loading shared libraries" in result.stderr:
             return None  # the latter are words of the dynamic linker: hoy was not there yet
-        if result.status not in (1, 126, 127) or not result.stderr.startswith("hoy: "):
-            return f"ended without words: {result}"
+        if result.status not in (1, 126, 127) or "hoy: " not in result.stderr:
+            return f"ended without words: status {result.status}: {result.stderr}"
+        if "the process has ended with status" in result.stderr:
+            return None  # the error has hit the removal: what remains is said, and the next one finishes it
         with contextlib.suppress(AssertionError):
             wait_until(lambda: not self.remains(), "nothing to remain", leaks.PATIENCE_SECONDS)
             return None
-        return f"left: {self.remains()}: {result}"
+        return f"left: {self.remains()}: {result.stderr}"
 
-    def run(self, words, prepare=None, is_long=False):
-        """Kills the command at every point; `prepare` goes before each. Returns findings and count."""
-        if prepare:
-            prepare()
-        points = self.points(words, is_long)
-        self.runtime("delete", "--force", "c1").ok()
-        findings, killed = [], 0
-        for point in points:
-            if prepare:
-                prepare()
-            killed += self.kill(words, point)
-            wrong = self.check_clean(point)
-            self.runtime.close()
-            if wrong:
-                findings.append(wrong)
-                self.clear()
-        return findings, killed
+
+def difference(one, other):
+    """What differs between two values, members of objects for themselves."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {name: (one.get(name), other.get(name)) for name in one | other
+                if one.get(name) != other.get(name)}
+    return one, other
