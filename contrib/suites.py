@@ -166,7 +166,7 @@ def suite_old_kernel(result, options):
     """What newer calls have replaced must still work where they are not: the other way of each."""
     os.environ.update(HOY=str(OLD_KERNEL / "src" / "hoy"), HOY_KERNEL="5.14")
     try:
-        for name in ("mount_options", "mounts", "overlay"):
+        for name in ("mount_options", "mounts", "mounts_command", "overlay"):
             pytest_suite(f"run/test_{name}.py", IN_CGROUP2, as_root=True)(result, options)
     finally:
         os.environ.update(HOY=str(TESTED / "src" / "hoy"))

@@ -25,6 +25,8 @@ const struct command commands[] = {
 	{ "pause", "ID", "freeze all processes of a container", no_options, 1, 1, 0, cmd_pause },
 	{ "resume", "ID", "let a paused container go on", no_options, 1, 1, 0, cmd_resume },
 	{ "update", "ID", "change the limits of a container", update_options, 1, 1, 0, cmd_update },
+	{ "mounts", "add|remove ID FILE", "mount or unmount in a running container", no_options, 3,
+	  3, COMMAND_PROTECTED, cmd_mounts },
 	{ "ps", "ID [PS-OPTION...]", "print the processes of a container", ps_options, 1, ~0U,
 	  COMMAND_WORDS_LAST, cmd_ps },
 	{ "events", "ID", "print what a container uses, and when it lacks memory", events_options,

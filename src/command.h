@@ -62,6 +62,7 @@ int cmd_help(const struct program *program, char **words, struct hoy_error *err)
 int cmd_install(const struct program *program, char **words, struct hoy_error *err);
 int cmd_kill(const struct program *program, char **words, struct hoy_error *err);
 int cmd_list(const struct program *program, char **words, struct hoy_error *err);
+int cmd_mounts(const struct program *program, char **words, struct hoy_error *err);
 int cmd_pause(const struct program *program, char **words, struct hoy_error *err);
 int cmd_ps(const struct program *program, char **words, struct hoy_error *err);
 int cmd_resume(const struct program *program, char **words, struct hoy_error *err);

@@ -54,7 +54,8 @@ class Command:
     @property
     def choices(self):
         """The only words allowed, if its first word is one of some."""
-        return self.words.split("|") if "|" in self.words else []
+        first = self.words.split(" ")[0]
+        return first.split("|") if "|" in first else []
 
 
 def read_tables(hoy):
@@ -114,6 +115,7 @@ def zsh(commands):
     cases = []
     for command in list(commands.values())[1:]:
         words = {"exec": "'1:container:_hoy_ids' '*:::command:_normal'",
+                 "mounts": "'1:word:(add remove)' '2:container:_hoy_ids' '3:file:_files'",
                  "kill": "'1:container:_hoy_ids' '2:signal:_signals -a'",
                  "help": "'1:command:_hoy_commands'"}
         last = "'1:container:_hoy_ids'" if command.takes_id else ""

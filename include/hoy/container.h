@@ -141,6 +141,17 @@ int hoy_update(const struct hoy_context *context, const char *id, const char *re
 	       struct hoy_error *err);
 
 /**
+ * Mounts what the file lists (JSON, a list as `mounts` of a configuration) in a running container.
+ * If one cannot be mounted, those before it are taken out again.
+ */
+int hoy_mounts_add(const struct hoy_context *context, const char *id, const char *file,
+		   struct hoy_error *err);
+
+/** Takes such mounts out, the last one first. Nothing but `destination` is needed of each. */
+int hoy_mounts_remove(const struct hoy_context *context, const char *id, const char *file,
+		      struct hoy_error *err);
+
+/**
  * The pids of all processes of a container, as seen here, sorted.
  * @param ret_pids  release with free()
  */

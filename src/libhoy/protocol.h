@@ -43,6 +43,8 @@ enum message_type {
 	NOTE_COMMITTED,
 	/** `exec` only, the last message before execve. */
 	NOTE_EXECING,
+	/** `mounts`: all is done; the sender exits. */
+	NOTE_DONE,
 	/** A step failed (payload: struct hoy_error); the sender exits. */
 	NOTE_ERROR,
 

@@ -115,6 +115,32 @@ def test_a_life(mine, runtime):
         container.delete().ok()
 
 
+def test_mounts_of_a_running_container(mine, user, runtime):
+    """As an ordinary user, who may not undo what root has mounted read-only."""
+    source = user.directory / "tmp/source"
+    source.mkdir()
+    (source / "file").write_text("mine")
+    os.chown(source, UID, GID)
+    file = user.directory / "tmp/mounts.json"
+    file.write_text(json.dumps([
+        {"destination": "/data", "source": str(source), "options": ["bind"]},
+        {"destination": "/own", "type": "tmpfs"}]))
+    mine.capabilities("CAP_SYS_ADMIN").config["root"]["readonly"] = False
+    subprocess.run(["mount", "--bind", "-o", "ro", source, source], check=True)
+    try:
+        with runtime.sleeping(mine) as container:
+            before = container.proc("mountinfo").read_text()
+            runtime("mounts", "add", "c1", file).silent()
+            assert container.exec("--", "cat", "/data/file").ok().stdout == "mine"
+            assert container.exec("--", "touch", "/own/x").ok()
+            result = container.exec("--", "mount", "-o", "remount,bind,rw", "/data")
+            assert result.status != 0 and "ermission denied" in result.stderr
+            runtime("mounts", "remove", "c1", file).silent()
+            assert container.proc("mountinfo").read_text() == before
+    finally:
+        subprocess.run(["umount", source], check=True)
+
+
 def test_a_user_of_the_range(mine, runtime):
     """Files of several owners in the root look right inside."""
     unmapped(mine)

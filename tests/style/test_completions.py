@@ -111,6 +111,7 @@ def test_values_are_offered(complete):
 def test_words_are_offered(complete, tables):
     assert set(complete("install", "")) == {"podman", "containerd", "crio", "docker"}
     assert complete("install", "--dry-run", "po") == ["podman"]
+    assert set(complete("mounts", "")) == {"add", "remove"}
     assert set(complete("help", "")) == set(tables) - {""}
     assert complete("help", "kill", "") == []
 

@@ -85,6 +85,52 @@ int config_read_resources(int fd, const char *file_name, struct arena *arena,
 	return 0;
 }
 
+/** A list has no table: it is read as the only member of an object. */
+static int read_mounts(struct problems *problems, int fd, const char *file_name,
+		       struct arena *arena, struct config *config)
+{
+	static const struct field field = FIELD(FIELD_OBJECT_LIST, struct config, mounts, "mounts",
+						.object = &mount_table);
+	static const struct object table = { .fields = &field,
+					     .len = 1,
+					     .size = sizeof(struct config) };
+	struct json_node list, object = { .type = JSON_OBJECT, .len = 1, .children = &list };
+
+	if (json_read_fd(fd, JSON_SIZE_MAX, file_name, arena, &problems->document, problems->err) <
+	    0)
+		return problem_error(problems);
+	list = *problems->document;
+	list.key = "mounts";
+	if (field_read_object(problems, arena, &object, &table, config) < 0) {
+		(void)fail(problems->err, ENOMEM, "read %s", file_name);
+		return problem_error(problems);
+	}
+	return 0;
+}
+
+int config_read_mounts(int fd, const char *file_name, struct arena *arena,
+		       const struct config_report *report, struct config *config,
+		       struct hoy_error *err)
+{
+	struct problems problems = { .report = report, .prefix = "mounts", .err = err };
+
+	if (read_mounts(&problems, fd, file_name, arena, config) < 0)
+		return -1;
+	validate_mounts(&problems, config);
+	return problems_end(&problems);
+}
+
+int config_read_mount_points(int fd, const char *file_name, struct arena *arena,
+			     const struct config_report *report, struct config *config,
+			     struct hoy_error *err)
+{
+	struct problems problems = { .report = report, .prefix = "mounts", .err = err };
+
+	if (read_mounts(&problems, fd, file_name, arena, config) < 0)
+		return -1;
+	return problems_end(&problems);
+}
+
 void config_locate(const struct config *config, struct hoy_error *err)
 {
 	const struct json_node *node;

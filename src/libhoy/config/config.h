@@ -374,6 +374,16 @@ int config_read_resources(int fd, const char *file_name, struct arena *arena,
 			  const struct config_report *report,
 			  struct config_resources **ret_resources, struct hoy_error *err);
 
+/** As config_read(), for a list of mounts alone, which takes the place of config->mounts. */
+int config_read_mounts(int fd, const char *file_name, struct arena *arena,
+		       const struct config_report *report, struct config *config,
+		       struct hoy_error *err);
+
+/** The same for mounts that are only named, not to be made: nothing but destinations is needed. */
+int config_read_mount_points(int fd, const char *file_name, struct arena *arena,
+			     const struct config_report *report, struct config *config,
+			     struct hoy_error *err);
+
 /**
  * Fills line and column of an error that names a configuration path, where the path (or its
  * nearest existing ancestor) stands in the file.

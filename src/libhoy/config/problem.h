@@ -17,7 +17,8 @@
 struct problems {
 	const struct config_report *report;
 	const struct json_node *document;
-	/** Where the document stands in a configuration: "", "process" or "linux.resources". */
+	/** Where the document stands in a configuration: "" for all of it, "mounts", "process"...
+	 */
 	const char *prefix;
 	struct hoy_error *err;
 	unsigned int problems, warnings;

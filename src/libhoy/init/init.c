@@ -107,6 +107,30 @@ static const struct step exec_steps[] = {
 	{ "execute", step_execute },
 };
 
+/* Mounts of a running container: made beside it, from a copy of the host's mounts as create has. */
+static const struct step mount_steps[] = {
+	{ "prepare", step_prepare },
+	{ "stage mapped sources", step_stage },
+	/* The copy is made in the container's user namespace, which locks the host's flags (trap
+	   1). */
+	{ "join the user namespace", step_join_outer },
+	{ "clone shared sources", step_shared_sources },
+	{ "set propagation", step_propagation },
+	{ "clone bind sources", step_sources },
+	{ "become root", step_become_root },
+	{ "new file systems", step_new_mounts },
+	{ "join the mount namespace", step_join_inner },
+	{ "open the root", step_running_root },
+	{ "mounts", step_add_mounts },
+	{ "done", step_done },
+};
+
+static const struct step unmount_steps[] = {
+	{ "prepare", step_prepare },	     { "join namespaces", step_join },
+	{ "become root", step_become_root }, { "open the root", step_running_root },
+	{ "unmount", step_remove_mounts },   { "done", step_done },
+};
+
 int init_lifeline(const struct launch_fds *fds, struct hoy_error *err)
 {
 	struct pollfd poll_fd = { .fd = fds->socket, .events = 0 };
@@ -204,7 +228,11 @@ _Noreturn void init_main(const struct plan *plan, struct launch_fds *fds)
 		.mask_file = -1,
 	};
 
-	if (fds->go >= 0)
+	if (fds->task == INIT_MOUNTS)
+		run_steps(&init, mount_steps, ARRAY_LEN(mount_steps));
+	else if (fds->task == INIT_UNMOUNTS)
+		run_steps(&init, unmount_steps, ARRAY_LEN(unmount_steps));
+	else if (fds->go >= 0)
 		run_steps(&init, create_steps, ARRAY_LEN(create_steps));
 	else
 		run_steps(&init, exec_steps, ARRAY_LEN(exec_steps));

@@ -30,8 +30,18 @@ struct launch_join {
 	const char *at;
 };
 
+/** What init is made for. */
+enum init_task {
+	/** To become a program of the container: with a gate its first one, else a further one. */
+	INIT_PROGRAM,
+	/** To make plan->mounts in a running container, or to take plan->unmounts out. */
+	INIT_MOUNTS,
+	INIT_UNMOUNTS,
+};
+
 /** The descriptors that the runtime hands to init. All close-on-exec; -1 = none. */
 struct launch_fds {
+	enum init_task task;
 	/** Init's end of the socket to the runtime, and the runtime's end (closed at once). */
 	int socket, runtime_socket;
 	/** The container's directory with its lock (closed at once). */
@@ -82,6 +92,8 @@ struct init {
 	int terminal;
 	/** The user namespace that was joined has given up setgroups(2). */
 	bool groups_denied;
+	/** Every mount that is made stays in fds->mounts. */
+	bool keeps_mounts;
 	/** Open attr/exec files that take the labels. */
 	int apparmor, selinux;
 	/** An attached empty read-only tmpfs and an attached /dev/null, to be cloned for masks. */
@@ -105,7 +117,8 @@ struct step {
 	int (*run)(struct init *init, struct hoy_error *err);
 };
 
-/** Becomes the container's init, or (with fds->go == -1) a further process of it. */
+/** Does what fds->task says; for a program, the container's init or (fds->go == -1) a further one.
+ */
 _Noreturn void init_main(const struct plan *plan, struct launch_fds *fds);
 
 /**
@@ -161,7 +174,17 @@ int hide_host_views(struct init *init, struct hoy_error *err);
 int step_shared_sources(struct init *init, struct hoy_error *err);
 int step_sources(struct init *init, struct hoy_error *err);
 int step_mounts(struct init *init, struct hoy_error *err);
+int step_new_mounts(struct init *init, struct hoy_error *err);
 int step_late_readonly(struct init *init, struct hoy_error *err);
+
+/* running_mounts.c */
+int step_stage(struct init *init, struct hoy_error *err);
+int step_join_outer(struct init *init, struct hoy_error *err);
+int step_join_inner(struct init *init, struct hoy_error *err);
+int step_running_root(struct init *init, struct hoy_error *err);
+int step_add_mounts(struct init *init, struct hoy_error *err);
+int step_remove_mounts(struct init *init, struct hoy_error *err);
+int step_done(struct init *init, struct hoy_error *err);
 
 /* devices.c */
 int step_devices(struct init *init, struct hoy_error *err);

@@ -169,6 +169,26 @@ static int make_new(const struct plan_mount *mount, const char *mode, bool *ret_
 	return fd;
 }
 
+/*
+ * In a running container: paths among the options are the host's, as they are for create. A tmpfs
+ * has none, and may take its mode from what it covers. After: the ids change. Before: the
+ * container's mounts are joined.
+ */
+int step_new_mounts(struct init *init, struct hoy_error *err)
+{
+	for (size_t i = 0; i < init->plan->mounts_len; i++) {
+		const struct plan_mount *mount = &init->plan->mounts[i];
+		bool unused;
+
+		if (mount->kind != PLAN_MOUNT_NEW || mount->inherit_mode)
+			continue;
+		init->fds->mounts[i] = make_new(mount, NULL, &unused, err);
+		if (init->fds->mounts[i] < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int bind_fallback(const struct plan_mount *mount, struct hoy_error *err)
 {
 	unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
@@ -316,6 +336,8 @@ static int make_detached(struct init *init, size_t index, int target, const char
 
 	if (mount->kind == PLAN_MOUNT_BIND) {
 		fd = take_fd(&init->fds->sources[mount->source_index]);
+	} else if (init->fds->mounts[index] >= 0) {
+		fd = take_fd(&init->fds->mounts[index]);
 	} else {
 		fd = make_new(mount, mode, &refused, err);
 		if (fd < 0 && !(refused && mount->fallback_source))
@@ -378,7 +400,8 @@ static void keep(struct init *init, size_t index, int *fd)
 
 	if (mount->is_devpts && init->devpts < 0)
 		init->devpts = fcntl(*fd, F_DUPFD_CLOEXEC, 3);
-	init->fds->mounts[index] = mount->readonly_late ? take_fd(fd) : -1;
+	if (mount->readonly_late || init->keeps_mounts)
+		init->fds->mounts[index] = take_fd(fd);
 	/* A mount over "/" is the root from now on. */
 	if (mount->destination[1] == '\0' && mount->kind != PLAN_MOUNT_REMOUNT) {
 		(void)close(init->root);
@@ -415,6 +438,7 @@ static int make_mount(struct init *init, size_t index, struct hoy_error *err)
 	autoclose int target = -1, fd = -1;
 	char mode[8] = "";
 	bool made;
+	int r = 0;
 
 	if (mount->kind == PLAN_MOUNT_LINK)
 		return make_link(init, mount, err);
@@ -429,13 +453,14 @@ static int make_mount(struct init *init, size_t index, struct hoy_error *err)
 		if (mount->inherit_mode)
 			covered_mode(target, made, mode, sizeof(mode));
 		fd = make_detached(init, index, target, mode[0] ? mode : NULL, err);
-		if (fd >= 0 && attach(init, mount, fd, target, err) < 0)
-			return -1;
+		if (fd >= 0)
+			r = attach(init, mount, fd, target, err);
 	}
 	if (fd < 0)
 		return -1;
+	/* Also where it has landed elsewhere: it may have to be taken away again. */
 	keep(init, index, &fd);
-	return 0;
+	return r;
 }
 
 int step_mounts(struct init *init, struct hoy_error *err)

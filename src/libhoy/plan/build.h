@@ -122,6 +122,10 @@ bool plan_mount_has(const struct plan_mount *mount, const char *key);
 int plan_mount_data(struct plan_builder *builder, struct plan_mount *mount);
 /** What depends on all mounts together; after plan_devices(). */
 int plan_mount_order(struct plan_builder *builder);
+/** Refuses what is no mount, or cannot be one, while the container runs; after plan_mounts(). */
+int plan_running_mounts(struct plan_builder *builder);
+/** The mounts of the configuration as what is to be taken out. */
+int plan_unmounts(struct plan_builder *builder);
 /** Whether `path` lies below `directory`, both cleaned. */
 bool plan_is_below(const char *path, const char *directory);
 

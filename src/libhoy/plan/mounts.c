@@ -207,3 +207,60 @@ int plan_mount_order(struct plan_builder *builder)
 	}
 	return 0;
 }
+
+/* ---- in a running container ---- */
+
+static int refuse(struct plan_builder *builder, const struct plan_mount *mount, const char *why)
+{
+	return fail_at(builder->err, mount->at, 0, "%s in a running container: %s",
+		       mount->destination, why);
+}
+
+int plan_running_mounts(struct plan_builder *builder)
+{
+	for (size_t i = 0; i < builder->plan->mounts_len; i++) {
+		struct plan_mount *mount = &builder->plan->mounts[i];
+
+		if (mount->kind == PLAN_MOUNT_REMOUNT)
+			return refuse(builder, mount, "remount adds no mount");
+		if (mount->kind == PLAN_MOUNT_LINK)
+			return refuse(builder, mount, "a symlink that is copied is no mount");
+		if (mount->destination[1] == '\0')
+			return refuse(builder, mount, "its processes would keep the present root");
+		if (mount->kind == PLAN_MOUNT_BIND)
+			continue;
+		/* It shows the pid namespace of who makes it, which hoy stays out of. */
+		if (strcmp(mount->fstype, "proc") == 0)
+			return refuse(builder, mount, "a new proc would show the host's processes");
+		if (mount->data)
+			return refuse(builder, mount, "an option has more than 255 bytes");
+		/* What the host has in its place is not to be seen once the container is there. */
+		mount->fallback_source = NULL;
+	}
+	return 0;
+}
+
+int plan_unmounts(struct plan_builder *builder)
+{
+	const struct plan_source_facts *facts = builder->sources;
+
+	for (size_t i = 0; i < builder->config->mounts.len; i++) {
+		const struct config_mount *from = &builder->config->mounts.items[i];
+		struct plan_unmount *unmount = PLAN_APPEND(builder, builder->plan->unmounts);
+
+		if (!unmount)
+			return -1;
+		unmount->at = plan_at_item(builder, "mounts", i);
+		unmount->destination = plan_clean_path(builder, unmount->at, from->destination);
+		if (!unmount->destination)
+			return -1;
+		if (unmount->destination[1] == '\0')
+			return fail_at(builder->err, unmount->at, 0, "the root cannot be removed");
+		if (!facts[i].exists)
+			continue;
+		unmount->source = plan_bind_source(builder->arena, from, builder->options->bundle);
+		unmount->device = facts[i].device;
+		unmount->inode = facts[i].inode;
+	}
+	return 0;
+}

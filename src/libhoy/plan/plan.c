@@ -186,6 +186,37 @@ int plan_build_cgroup(struct arena *arena, const struct plan_input *input, struc
 	return 0;
 }
 
+int plan_build_mounts(struct arena *arena, const struct plan_input *input, struct plan **ret_plan,
+		      struct hoy_error *err)
+{
+	struct plan_builder builder = builder_of(arena, input, err);
+
+	if (start_plan(&builder) < 0 || plan_namespaces(&builder) < 0 ||
+	    plan_id_maps(&builder) < 0 || plan_root(&builder) < 0 || plan_cgroup(&builder) < 0 ||
+	    plan_mounts(&builder) < 0 || plan_running_mounts(&builder) < 0 ||
+	    plan_staging(&builder) < 0 || plan_mount_order(&builder) < 0)
+		return -1;
+	builder.plan->namespaces = (struct plan_namespaces){ 0 };
+	builder.plan->cgroup = (struct plan_cgroup){ 0 };
+	if (arena->failed)
+		return plan_no_memory(&builder);
+	*ret_plan = builder.plan;
+	return 0;
+}
+
+int plan_build_unmounts(struct arena *arena, const struct plan_input *input, struct plan **ret_plan,
+			struct hoy_error *err)
+{
+	struct plan_builder builder = builder_of(arena, input, err);
+
+	if (start_plan(&builder) < 0 || plan_unmounts(&builder) < 0)
+		return -1;
+	if (arena->failed)
+		return plan_no_memory(&builder);
+	*ret_plan = builder.plan;
+	return 0;
+}
+
 int plan_build_exec(struct arena *arena, const struct plan_input *input,
 		    const struct config_process *process, struct plan **ret_plan,
 		    struct hoy_error *err)

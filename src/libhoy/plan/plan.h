@@ -168,6 +168,16 @@ struct plan_mount {
 	int source_index;
 };
 
+/** A mount that is to be taken out of a running container. */
+struct plan_unmount {
+	const char *at;
+	/** Cleaned, absolute inside the container. */
+	const char *destination;
+	/** What must be mounted there, NULL for anything; and its device and inode. */
+	const char *source;
+	uint64_t device, inode;
+};
+
 struct plan_device {
 	const char *at;
 	/** Cleaned, absolute inside the container. */
@@ -451,6 +461,9 @@ struct plan {
 	bool staged;
 	/** How many mounts have a source_index. */
 	size_t sources_len;
+	/** In the order in which they were made. */
+	struct plan_unmount *unmounts;
+	size_t unmounts_len;
 	struct plan_device *devices;
 	size_t devices_len;
 	struct plan_link *links;
@@ -492,6 +505,8 @@ struct plan_options {
 /** Facts about bind sources, which only the host side can tell; parallel to config->mounts. */
 struct plan_source_facts {
 	bool exists, is_directory;
+	/** Which file it is. */
+	uint64_t device, inode;
 	/** Where the symlink leads, if it is one and plan_keeps_link(); else NULL. */
 	const char *link;
 };
@@ -528,6 +543,17 @@ struct config_process;
 int plan_build_exec(struct arena *arena, const struct plan_input *input,
 		    const struct config_process *process, struct plan **ret_plan,
 		    struct hoy_error *err);
+
+/**
+ * What `mounts add` needs of it: plan->mounts and what they need to be made, as plan_build() would
+ * have it; what cannot be done in a running container is refused. All else is empty.
+ */
+int plan_build_mounts(struct arena *arena, const struct plan_input *input, struct plan **ret_plan,
+		      struct hoy_error *err);
+
+/** What `mounts remove` needs of it: plan->unmounts. All else is empty. */
+int plan_build_unmounts(struct arena *arena, const struct plan_input *input, struct plan **ret_plan,
+			struct hoy_error *err);
 
 /**
  * The path whose facts plan_build() wants for an entry of config->mounts, absolute; NULL if the

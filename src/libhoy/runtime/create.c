@@ -272,23 +272,6 @@ static int on_created(struct launch *launch, void *data, struct hoy_error *err)
 	return state_write(&creation->dir, &creation->record, err);
 }
 
-/* Bootstrap mounts over the container's own directory, in a mount namespace of its own. */
-static int find_staging(struct creation *creation, struct hoy_error *err)
-{
-	char link[48], path[PATH_MAX];
-	ssize_t len;
-
-	if (!creation->input.plan->staged)
-		return 0;
-	format_text(link, sizeof(link), "/proc/self/fd/%d", creation->dir.fd);
-	len = readlink(link, path, sizeof(path) - 1);
-	if (len < 0)
-		return fail(err, errno, "find the container's directory");
-	path[len] = '\0';
-	creation->launch.fds.staging = arena_strdup(&creation->input.arena, path);
-	return creation->launch.fds.staging ? 0 : fail(err, ENOMEM, "prepare the launch");
-}
-
 static int launch(struct creation *creation, struct hoy_error *err)
 {
 	struct launch *launch = &creation->launch;
@@ -299,7 +282,7 @@ static int launch(struct creation *creation, struct hoy_error *err)
 	launch->on_created = on_created;
 	launch->data = creation;
 	launch->fds.lock = creation->dir.fd;
-	if (find_staging(creation, err) < 0 ||
+	if (launch_find_staging(launch, creation->dir.fd, &creation->input.arena, err) < 0 ||
 	    gate_open_init(&creation->dir, &launch->fds.go, &launch->fds.result, err) < 0 ||
 	    launch_clone(launch, err) < 0 || launch_serve(launch, err) < 0)
 		return -1;

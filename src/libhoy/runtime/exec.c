@@ -174,7 +174,7 @@ static int process_of_options(struct execution *execution, struct hoy_error *err
 static int read_process(struct execution *execution, struct hoy_error *err)
 {
 	const struct hoy_context *context = execution->context;
-	const struct config_report report = { context->log, context->log_data, context->strict };
+	const struct config_report report = input_report(context);
 	const char *file = execution->options->process_file;
 	autoclose int fd = -1;
 
@@ -185,19 +185,6 @@ static int read_process(struct execution *execution, struct hoy_error *err)
 		return fail(err, errno, "--process %s", file);
 	return config_read_process(fd, file, &execution->input.arena, &report, &execution->process,
 				   err);
-}
-
-/* The copy that create saved; its warnings have been told then. */
-static int read_saved_config(struct execution *execution, struct hoy_error *err)
-{
-	const struct config_report report = { 0 };
-	autoclose int fd = openat(execution->container.dir.fd, "config.json",
-				  O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
-	if (fd < 0)
-		return fail(err, errno, "open the saved configuration");
-	return config_read(fd, "config.json", &execution->input.arena, &report,
-			   &execution->input.config, err);
 }
 
 static int make_plan(struct execution *execution, struct hoy_error *err)
@@ -413,7 +400,8 @@ static int prepare_launch(struct execution *execution, struct hoy_error *err)
 
 static int execute(struct execution *execution, struct hoy_error *err)
 {
-	if (check_status(execution, err) < 0 || read_saved_config(execution, err) < 0 ||
+	if (check_status(execution, err) < 0 ||
+	    input_saved(&execution->input, execution->container.dir.fd, err) < 0 ||
 	    read_process(execution, err) < 0 || make_plan(execution, err) < 0 ||
 	    input_warnings(execution->input.plan, &execution->log, execution->context->strict,
 			   err) < 0 ||

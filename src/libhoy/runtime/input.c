@@ -13,10 +13,11 @@
 #include <sys/stat.h>
 
 #include "runtime/seccomp.h"
+#include "state/state.h"
 #include "sys/cleanup.h"
 #include "sys/error.h"
 
-static struct config_report report_of(const struct hoy_context *context)
+struct config_report input_report(const struct hoy_context *context)
 {
 	return (struct config_report){
 		.log = context->log,
@@ -43,7 +44,7 @@ static char *bundle_path(struct input *input, const char *bundle, struct hoy_err
 static int read_config(struct input *input, const struct hoy_context *context, const char *bundle,
 		       const char *file, struct hoy_error *err)
 {
-	const struct config_report report = report_of(context);
+	const struct config_report report = input_report(context);
 	autoclose int directory = -1, fd = -1;
 	const char *name = file ? file : "config.json";
 
@@ -75,6 +76,8 @@ static int probe_source(struct arena *arena, const struct config_mount *mount, c
 	if (fstatat(AT_FDCWD, source, &st, keeps_link ? AT_SYMLINK_NOFOLLOW : 0) < 0)
 		return -1;
 	facts->is_directory = S_ISDIR(st.st_mode);
+	facts->device = st.st_dev;
+	facts->inode = st.st_ino;
 	if (!S_ISLNK(st.st_mode))
 		return 0;
 	len = readlinkat(AT_FDCWD, source, target, sizeof(target));
@@ -83,7 +86,7 @@ static int probe_source(struct arena *arena, const struct config_mount *mount, c
 }
 
 /* A bind of a file needs a file as its target: only the host's side can tell. */
-static struct plan_source_facts *probe_sources(struct input *input, const char *bundle)
+struct plan_source_facts *input_sources(struct input *input, const char *bundle)
 {
 	const struct config *config = input->config;
 	struct plan_source_facts *facts;
@@ -97,6 +100,16 @@ static struct plan_source_facts *probe_sources(struct input *input, const char *
 							 source, &facts[i]) == 0;
 	}
 	return facts;
+}
+
+int input_saved(struct input *input, int directory, struct hoy_error *err)
+{
+	const struct config_report report = { 0 };
+	autoclose int fd = openat(directory, STATE_CONFIG_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return fail(err, errno, "open the saved configuration");
+	return config_read(fd, STATE_CONFIG_FILE, &input->arena, &report, &input->config, err);
 }
 
 int input_filter(struct input *input, const struct config *config, const struct log *log,
@@ -133,7 +146,7 @@ static int make_plan(struct input *input, const struct hoy_context *context,
 		     const struct plan_options *plan_options, const struct plan_seccomp *filter,
 		     struct hoy_error *err)
 {
-	struct plan_source_facts *sources = probe_sources(input, plan_options->bundle);
+	struct plan_source_facts *sources = input_sources(input, plan_options->bundle);
 	const struct plan_input plan_input = {
 		.config = input->config,
 		.options = plan_options,

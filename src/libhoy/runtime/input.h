@@ -28,6 +28,15 @@ struct input {
 int input_read(struct input *input, const struct hoy_context *context, const char *id,
 	       const struct hoy_create_options *options, int state_root, struct hoy_error *err);
 
+/** How problems of a configuration are told. */
+struct config_report input_report(const struct hoy_context *context);
+
+/** Reads the copy that create saved in the container's directory; its warnings were told then. */
+int input_saved(struct input *input, int directory, struct hoy_error *err);
+
+/** What is known of the sources of all mounts; NULL if memory ran out. */
+struct plan_source_facts *input_sources(struct input *input, const char *bundle);
+
 /** Compiles a filter of the configuration; `ret` stays empty where there is none. */
 int input_filter(struct input *input, const struct config *config, const struct log *log,
 		 int state_root, struct plan_seccomp *ret, struct hoy_error *err);

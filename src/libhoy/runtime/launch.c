@@ -130,6 +130,23 @@ int launch_prepare(struct launch *launch, struct arena *arena, struct hoy_error 
 	return listener_connect(launch, arena, err);
 }
 
+int launch_find_staging(struct launch *launch, int directory, struct arena *arena,
+			struct hoy_error *err)
+{
+	char link[48], path[PATH_MAX];
+	ssize_t len;
+
+	if (!launch->plan->staged)
+		return 0;
+	format_text(link, sizeof(link), "%d/fd/%d", (int)getpid(), directory);
+	len = readlinkat(launch->procfs, link, path, sizeof(path) - 1);
+	if (len < 0)
+		return fail(err, errno, "find the container's directory");
+	path[len] = '\0';
+	launch->fds.staging = arena_strdup(arena, path);
+	return launch->fds.staging ? 0 : fail(err, ENOMEM, "prepare the launch");
+}
+
 /* ---- the clone ---- */
 
 /* Written by us, while init is still ours to write to (trap 5). Spec: config.md (oomScoreAdj). */
@@ -440,6 +457,10 @@ static int handle(struct launch *launch, struct message *message, size_t len, in
 	case NOTE_COMMITTED:
 	case NOTE_EXECING:
 		return 0;
+	case NOTE_DONE:
+		return launch->fds.task != INIT_PROGRAM
+			       ? 0
+			       : fail(err, 0, "init sent an unexpected message");
 	case NOTE_ERROR:
 		return take_error(launch, message, len, err);
 	default:
@@ -539,7 +560,7 @@ int launch_serve(struct launch *launch, struct hoy_error *err)
 			return -1;
 		if (type == 0)
 			return execing ? 0 : explain_death(launch, err);
-		if (type == NOTE_COMMITTED && has_gate)
+		if (type == NOTE_DONE || (type == NOTE_COMMITTED && has_gate))
 			return 0;
 		if (type == NOTE_EXECING)
 			execing = true;

@@ -89,12 +89,18 @@ struct launch {
 /** Opens what init will need: the socket pair, /proc, namespaces by path, the seccomp agent. */
 int launch_prepare(struct launch *launch, struct arena *arena, struct hoy_error *err);
 
+/** Idmapped sources are staged over the container's directory, in a mount namespace of their own.
+ */
+int launch_find_staging(struct launch *launch, int directory, struct arena *arena,
+			struct hoy_error *err);
+
 /** Clones init. @returns 0 with pid and pidfd set */
 int launch_clone(struct launch *launch, struct hoy_error *err);
 
 /**
  * Serves init until it has been committed; for `exec` (no gate) until its program has been
- * executed. On failure err is what init or the runtime saw first, or why init died.
+ * executed, for `mounts` until it is done. On failure err is what init or the runtime saw first, or
+ * why init died.
  */
 int launch_serve(struct launch *launch, struct hoy_error *err);
 
