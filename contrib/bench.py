@@ -4,6 +4,10 @@ The container runs a static program that does nothing; its configuration is what
 without a terminal. A time is from before posix_spawn of the runtime to after wait4, and for an
 operation of several commands their sum. These are benchmarks, never tests: they depend on the
 machine and on what else it does, so compare ratios, and only within one run.
+
+With --vm all this happens in a virtual machine (tests/vm: Debian 13 and its kernel, crun and runc)
+where every cgroup controller is on, and the containers have limits like Docker's. It is emulated,
+so everything takes 10 to 30 times as long.
 """
 
 import argparse
@@ -17,6 +21,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from pathlib import Path
@@ -24,12 +29,32 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 OURS = "hoy"
 WARM_UP_ROUNDS = 3
+ROUNDS, VM_ROUNDS = 100, 20
 PR_SET_CHILD_SUBREAPER = 36
 
 PROGRAMS = {
     "true": "int main(void) { return 0; }",
     "pause": "#include <unistd.h>\nint main(void) { for (;;) pause(); }",
 }
+
+# docker run --memory 512m --memory-reservation 256m --memory-swap 1g --cpus 1.5 --cpu-shares 512
+# --cpuset-cpus 0-1 --pids-limit 200 --blkio-weight 500, and the devices that it always allows.
+LIMITS = {
+    "memory": {"limit": 512 << 20, "reservation": 256 << 20, "swap": 1 << 30},
+    "cpu": {"shares": 512, "quota": 150000, "period": 100000, "cpus": "0-1"},
+    "pids": {"limit": 200},
+    "blockIO": {"weight": 500},
+    "devices": [{"allow": False, "access": "rwm"},
+                {"allow": True, "type": "c", "access": "m"},
+                {"allow": True, "type": "b", "access": "m"},
+                *({"allow": True, "type": "c", "major": major, "minor": minor, "access": "rwm"}
+                  for major, minor in ((1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1)))],
+}
+# The state directories of the runtimes go to /run, a tmpfs, in a mount namespace of our own.
+GUEST = """
+install -m 755 hoy /usr/local/bin/hoy
+exec unshare --mount --propagation private -- python3 -B contrib/bench.py "$@"
+"""
 
 
 class Failed(Exception):
@@ -103,11 +128,10 @@ def paused_container(runtime, bundles):
         runtime("delete", "pause")
 
 
-def make_bundles(hoy, directory):
-    """A bundle for each program, as `hoy spec` has it. Returns their paths."""
-    bundles = {}
+def make_bundles(hoy, directory, limits):
+    """A bundle for each program, as `hoy spec` has it, in this directory: NAME."""
     for name in PROGRAMS:
-        bundle = directory / f"bundle-{name}"
+        bundle = directory / name
         root = bundle / "rootfs"
         root.mkdir(parents=True)
         for program, text in PROGRAMS.items():
@@ -118,9 +142,9 @@ def make_bundles(hoy, directory):
         config["ociVersion"] = "1.0.2"  # the newest that every peer takes
         config["process"]["terminal"] = False
         config["process"]["args"] = [f"/{name}"]
+        if limits:
+            config["linux"]["resources"] = LIMITS
         (bundle / "config.json").write_text(json.dumps(config))
-        bundles[name] = str(bundle)
-    return bundles
 
 
 def measure(operation, runtimes, bundles, rounds):
@@ -181,9 +205,12 @@ def find_runtimes(options):
 
 def compare(options, programs, directory):
     """Measures every operation with and without cgroups. Returns a list of rows of results."""
-    bundles = make_bundles(programs[OURS], directory)
+    made = options.bundles or directory / "bundles"
+    if not options.bundles:
+        make_bundles(programs[OURS], made, options.limits)
+    bundles = {name: str(made / name) for name in PROGRAMS}
     rows = []
-    for cgroups in options.cgroups:
+    for cgroups in [options.cgroups] if options.cgroups else ["off", "on"]:
         runtimes = []
         for name, program in programs.items():
             if cgroups == "off" and name.startswith("runc"):
@@ -200,8 +227,30 @@ def compare(options, programs, directory):
     return rows, floor
 
 
+def in_vm(options):
+    """Runs this program in a virtual machine, where no compiler is. Returns its exit status."""
+    with tempfile.TemporaryDirectory(prefix="hoy-bench-") as directory:
+        bundles, work = Path(directory) / "bundles", Path(directory) / "work.tar"
+        make_bundles(str(Path(options.hoy).resolve()), bundles, limits=True)
+        with tarfile.open(work, "w") as archive:
+            archive.add(bundles, "bundles")
+            archive.add(options.hoy, "hoy")
+            for name, program in (extra.split("=", 1) for extra in options.runtime):
+                archive.add(program, f"runtimes/{name}")
+            archive.add(TOP / "contrib/bench.py", "contrib/bench.py")
+        arguments = ["--hoy=/usr/local/bin/hoy", "--bundles=/work/bundles", "--limits",
+                     f"--cgroups={options.cgroups or 'on'}", f"--rounds={options.rounds}",
+                     *(f"--operation={name}" for name in options.operation),
+                     *(f"--runtime={name}=/work/runtimes/{name}" for name in
+                       (extra.partition("=")[0] for extra in options.runtime)),
+                     *(["--json"] if options.json else [])]
+        return subprocess.run([TOP / "tests/vm/vm", "run", "--timeout=3000", "--work", work, "--",
+                               "sh", "-euc", GUEST, "sh", *arguments], check=False).returncode
+
+
 def print_table(rows, floor, host):
-    print(f"Linux {host['kernel']}, {host['cpus']} CPUs, {host['rounds']} rounds. "
+    print(f"Linux {host['kernel']}, {host['cpus']} CPUs, {host['rounds']} rounds"
+          f"{', with limits' if host['limits'] else ''}. "
           "Benchmarks, not tests: compare ratios, within one run.")
     for name, text in host["versions"].items():
         print(f"{name}: {text}")
@@ -223,22 +272,31 @@ def print_table(rows, floor, host):
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="contrib/bench", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=100, metavar="N")
+    parser.add_argument("--vm", action="store_true", help="in a virtual machine, with limits")
+    parser.add_argument("--rounds", type=int, metavar="N",
+                        help=f"{ROUNDS} unless told otherwise, {VM_ROUNDS} with --vm")
     parser.add_argument("--operation", action="append", choices=list(OPERATIONS),
                         help="; ".join(f"{name}: {text}" for name, (_, text) in OPERATIONS.items()))
     parser.add_argument("--cgroups", choices=["off", "on"], help="only this one of the two")
+    parser.add_argument("--limits", action="store_true",
+                        help="with limits like Docker's; needs the controllers on cgroup v2")
     parser.add_argument("--hoy", default=TOP / "build/release/src/hoy", metavar="PROGRAM")
     parser.add_argument("--runtime", action="append", default=[], metavar="NAME=PROGRAM",
                         help="compare with this one as well, or with this one as NAME")
+    parser.add_argument("--bundles", type=Path, help=argparse.SUPPRESS)  # made by in_vm()
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    options.operation = options.operation or ["run"]
-    options.cgroups = [options.cgroups] if options.cgroups else ["off", "on"]
+    if options.limits and not options.cgroups:
+        options.cgroups = "on"
+    options.rounds = options.rounds or (VM_ROUNDS if options.vm else ROUNDS)
+    options.operation = options.operation or (list(OPERATIONS) if options.vm else ["run"])
     return options
 
 
 def main():
     options = parse_arguments()
+    if options.vm:
+        return in_vm(options)
     # What `create` leaves behind becomes a child of this process, which can then wait for it.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     programs = find_runtimes(options)
@@ -250,6 +308,7 @@ def main():
         except Failed as failure:
             sys.exit(f"contrib/bench: in the middle of the rounds, {failure}")
     host = {"kernel": platform.release(), "cpus": os.cpu_count(), "rounds": options.rounds,
+            "limits": options.limits,
             "versions": {name: version(program) for name, program in programs.items()}}
     if options.json:
         print(json.dumps({"host": host, "spawn": floor, "results": rows}, indent=2))
