@@ -2,11 +2,10 @@
 
 import json
 import subprocess
-import time
 
 import pytest
 
-from limits import MB, device_number, keyed, limit, loop_device, read, reads
+from limits import MB, device_number, keyed, limit, loop_device, read, reads, wait_until
 
 
 def update(runtime, resources, name="c1"):
@@ -99,10 +98,7 @@ def test_update_of_a_created_container_holds_when_it_starts(bundle, runtime):
     with runtime.created(bundle) as container:
         runtime("update", "--pids-limit", "4", "c1").silent()
         container.start().ok()
-        for _ in range(100):
-            if container.output:
-                break
-            time.sleep(0.05)
+        wait_until(lambda: container.output, "the forks")
         assert container.output == "forked\n"
         assert read(bundle, "pids.max") == "4"
 
@@ -118,8 +114,7 @@ def test_a_lower_limit_kills_what_does_not_fit(bundle, runtime):
     limit(bundle, memory={"limit": 64 * MB, "swap": 64 * MB}).mount("/tmp", "tmpfs", "tmpfs")
     bundle.sh("dd if=/dev/zero of=/tmp/file bs=1M count=30 2>/dev/null; echo ready; sleep 1000")
     with runtime.running(bundle) as container:
-        while container.output != "ready\n":
-            time.sleep(0.05)
+        wait_until(lambda: container.output == "ready\n", "the memory to be in use", 20)
         runtime("update", "--memory", "10M", "--memory-swap", "10M", "c1")
         container.wait()
         assert keyed(bundle, "memory.events")["oom_kill"] >= 1

@@ -128,7 +128,7 @@ REFUSED = {
     "hugepage-size": (dict(hugepageLimits=[{"pageSize": "4MB", "limit": 0}]),
                       ["linux.resources.hugepageLimits[0]", "hugetlb.4MB.max"]),
     "rdma-device": (dict(rdma={"mlx5_1": {"hcaHandles": 3}}),
-                    ["linux.resources.rdma", "mlx5_1", "write rdma.max", "hca_handle=3"]),
+                    ["linux.resources.rdma.mlx5_1", "write rdma.max", "mlx5_1 hca_handle=3", "no such device"]),
     "unified-controller": (dict(unified={"foo.bar": "1"}),
                            ["linux.resources.unified", "foo.bar", "controller foo",
                             "not compiled into this kernel"]),

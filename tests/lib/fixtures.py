@@ -13,6 +13,7 @@ import pytest
 
 import leaks
 from bundle import CGROUP2, Bundle
+from pace import SLOWER
 from runtime import Runtime, is_hoy, program
 
 PREFIX = "hoy-test"
@@ -107,7 +108,7 @@ class TimeLimit(Exception):
 def time_limit(request):
     """A test that takes too long fails, whatever it waits for."""
     marker = request.node.get_closest_marker("timeout")
-    seconds = marker.args[0] if marker else LIMIT_SECONDS
+    seconds = (marker.args[0] if marker else LIMIT_SECONDS) * SLOWER
 
     def stop(_number, _frame):
         raise TimeLimit(f"the test has taken {seconds} s")

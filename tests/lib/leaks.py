@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 
 from bundle import CGROUP2
+from pace import SLOWER
 
-PATIENCE_SECONDS = 2
+PATIENCE_SECONDS = 2 * SLOWER
 PR_SET_CHILD_SUBREAPER = 36
 MNT_DETACH = 2
 libc = ctypes.CDLL(None, use_errno=True)
