@@ -55,9 +55,17 @@ def check_no_fork(bundle, runtime, count):
 
 
 @pytest.mark.req("linux.pids.limit.zero")
-def test_exec_into_a_full_container_works(bundle, runtime):
-    """A health probe counts as a move, which pids.max does not stop."""
-    limit(bundle, pids={"limit": 1})
+@pytest.mark.parametrize("places", [0, 1, 2])
+def test_exec_into_a_full_container_works(bundle, runtime, places):
+    """A health probe counts as a move, which pids.max does not stop. With one place left, the process
+    that goes before it finds one, and it does not."""
+    limit(bundle, pids={"limit": 1 + places})
     with runtime.sleeping(bundle) as container:
-        container.exec("--", "/bin/true").ok()
-        container.exec("--", "/bin/sh", "-c", "/bin/true & wait").fails("Resource temporarily", status=2)
+        result = container.exec("--", "/bin/cat", "/proc/self/cgroup").ok()
+        assert (result.stdout, result.stderr) == ("0::/\n", "")
+        assert int(read(bundle, "pids.current")) == 1
+        fork = container.exec("--", "/bin/sh", "-c", "/bin/true & wait")
+        if places < 2:
+            fork.fails("Resource temporarily", status=2)
+        else:
+            fork.ok()

@@ -111,7 +111,7 @@ static int make_time_namespace(const struct plan *plan, const struct launch_fds 
 /*
  * Init may be born into a pid namespace with hostile processes, one of which may be allowed to look
  * at it (CAP_SYS_PTRACE) before it can close anything: so nothing that leads to the host is open in
- * bootstrap when it clones. For that reason its cgroup is entered here, and not by the clone.
+ * bootstrap when it clones. For that reason its cgroup is entered here, and not by that clone.
  * (CVE-2016-9962, CVE-2024-21626)
  */
 static int close_host(const struct plan *plan, struct launch_fds *fds, struct hoy_error *err)
@@ -141,7 +141,7 @@ static int enter_cgroup(struct launch_fds *fds, struct hoy_error *err)
 {
 	int r;
 
-	if (fds->cgroup < 0)
+	if (fds->cgroup < 0 || fds->in_cgroup)
 		return 0;
 	r = file_write_text(fds->cgroup, "cgroup.procs", "0");
 	if (r < 0)

@@ -50,7 +50,7 @@ struct launch_fds {
 	int go, result;
 	/** The container's cgroup, entered by the clone or by bootstrap. */
 	int cgroup;
-	/** Bootstrap has entered it. */
+	/** Bootstrap was cloned into it or has entered it. */
 	bool in_cgroup;
 	/** The caller's /proc, verified: used where the kernel refuses a private one. */
 	int procfs;

@@ -39,6 +39,8 @@ struct execution {
 	/** pidfd of the container's init. */
 	int init;
 	struct cgroup cgroup;
+	/** The process has to be moved into the cgroup, not to be cloned there. */
+	bool by_move;
 	struct launch launch;
 	struct handover handover;
 };
@@ -375,7 +377,6 @@ static int on_created(struct launch *launch, void *data, struct hoy_error *err)
 
 static int prepare_launch(struct execution *execution, struct hoy_error *err)
 {
-	const struct hoy_exec_options *options = execution->options;
 	struct launch *launch = &execution->launch;
 
 	launch->plan = execution->input.plan;
@@ -385,31 +386,63 @@ static int prepare_launch(struct execution *execution, struct hoy_error *err)
 	launch->on_cloned = on_cloned;
 	launch->on_created = on_created;
 	launch->data = execution;
-	if (handover_open(&execution->handover, launch->plan->process.terminal,
-			  options->console_socket, options->pidfd_socket, options->ret_terminal,
-			  err) < 0 ||
-	    launch_prepare(launch, &execution->input.arena, err) < 0 ||
+	if (launch_prepare(launch, &execution->input.arena, err) < 0 ||
 	    open_root(execution, err) < 0 || join_init(execution, err) < 0 ||
 	    open_cgroup(execution, err) < 0)
 		return -1;
-	if (!options->cgroup && execution->cgroup.fd >= 0 &&
-	    (launch->plan->cgroup.leaf || has_child_controllers(execution->cgroup.fd)))
-		return enter_init_cgroup(execution, err);
+	if (!execution->options->cgroup && execution->cgroup.fd >= 0 &&
+	    (launch->plan->cgroup.leaf || has_child_controllers(execution->cgroup.fd)) &&
+	    enter_init_cgroup(execution, err) < 0)
+		return -1;
+	if (!execution->by_move)
+		launch->fds.cgroup = execution->cgroup.fd;
 	return 0;
+}
+
+static int launch(struct execution *execution, struct hoy_error *err)
+{
+	if (prepare_launch(execution, err) < 0 || launch_clone(&execution->launch, err) < 0)
+		return -1;
+	return launch_serve(&execution->launch, err);
+}
+
+/*
+ * Bootstrap was the last process that pids.max allows, and init would have been one too many.
+ * Bootstrap has ended: from outside the cgroup another one can make an init to be moved there.
+ */
+static int launch_from_outside(struct execution *execution, struct hoy_error *err)
+{
+	launch_done(&execution->launch);
+	execution->launch = LAUNCH_NONE;
+	cleanup_close(&execution->init);
+	cgroup_done(&execution->cgroup);
+	execution->by_move = true;
+	*err = (struct hoy_error){ .code = 0 };
+	return check_status(execution, err) < 0 ? -1 : launch(execution, err);
 }
 
 static int execute(struct execution *execution, struct hoy_error *err)
 {
+	const struct hoy_exec_options *options = execution->options;
+	const struct plan_process *process;
+
 	if (check_status(execution, err) < 0 ||
 	    input_saved(&execution->input, execution->container.dir.fd, err) < 0 ||
 	    read_process(execution, err) < 0 || make_plan(execution, err) < 0 ||
 	    input_warnings(execution->input.plan, &execution->log, execution->context->strict,
-			   err) < 0 ||
-	    prepare_launch(execution, err) < 0)
+			   err) < 0)
 		return -1;
-	if (launch_clone(&execution->launch, err) < 0)
+	process = &execution->input.plan->process;
+	if (handover_open(&execution->handover, process->terminal, options->console_socket,
+			  options->pidfd_socket, options->ret_terminal, err) < 0)
 		return -1;
-	return launch_serve(&execution->launch, err);
+	/* Bootstrap would stand still in a paused cgroup, and be too late for its first CPUs. */
+	execution->by_move = options->ignore_paused || process->initial_cpus.set;
+	if (launch(execution, err) == 0)
+		return 0;
+	if (!execution->launch.fds.in_cgroup || execution->launch.adopted || err->code != EAGAIN)
+		return -1;
+	return launch_from_outside(execution, err);
 }
 
 static void hand_out(struct execution *execution)

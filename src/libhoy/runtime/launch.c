@@ -171,7 +171,8 @@ static int write_oom_score(struct launch *launch, struct hoy_error *err)
 
 static int cloned(struct launch *launch, struct hoy_error *err)
 {
-	if (launch->move_to.fd >= 0 && cgroup_move(&launch->move_to, launch->pid, err) < 0)
+	if (launch->move_to.fd >= 0 && !launch->fds.in_cgroup &&
+	    cgroup_move(&launch->move_to, launch->pid, err) < 0)
 		return -1;
 	if (launch->on_cloned && launch->on_cloned(launch, launch->data, err) < 0)
 		return -1;
@@ -218,6 +219,28 @@ static int explain_clone(const struct launch *launch, int code, struct hoy_error
 	return -1;
 }
 
+/*
+ * Into the cgroup if possible: a move makes the kernel wait until every processor has passed
+ * through its scheduler (an RCU grace period), which takes longer than all the rest. Sources are
+ * staged before, since what that costs is not for the container to pay.
+ */
+static pid_t clone_bootstrap(struct launch *launch)
+{
+	struct launch_fds *fds = &launch->fds;
+	pid_t pid = -1;
+
+	fds->in_cgroup = fds->cgroup >= 0 && !launch->plan->staged;
+	if (fds->in_cgroup)
+		pid = process_clone(0, fds->cgroup, SIGCHLD, &launch->pidfd);
+	if (pid < 0 && (!fds->in_cgroup || launch->move_to.fd >= 0)) {
+		fds->in_cgroup = false;
+		pid = process_clone(0, -1, SIGCHLD, &launch->pidfd);
+	}
+	if (pid == 0)
+		bootstrap_main(launch->plan, fds);
+	return pid;
+}
+
 int launch_clone(struct launch *launch, struct hoy_error *err)
 {
 	const struct plan_namespaces *namespaces = &launch->plan->namespaces;
@@ -225,9 +248,7 @@ int launch_clone(struct launch *launch, struct hoy_error *err)
 	pid_t pid;
 
 	if (namespaces->bootstrap) {
-		pid = process_clone(0, -1, SIGCHLD, &launch->pidfd);
-		if (pid == 0)
-			bootstrap_main(launch->plan, fds);
+		pid = clone_bootstrap(launch);
 	} else {
 		pid = process_clone(init_clone_flags(launch->plan), fds->cgroup, SIGCHLD,
 				    &launch->pidfd);

@@ -48,8 +48,9 @@ struct launch {
 	/** The terminal's master once init has sent it. */
 	int terminal;
 	/**
-	 * `exec`: the cgroup that init is moved to as soon as it is known. A move is allowed where
-	 * a fork inside would exceed pids.max.
+	 * `exec`: the cgroup that init is moved to as soon as it is known, if bootstrap could not
+	 * be cloned into it (fds.cgroup). A move is allowed where a fork inside would exceed
+	 * pids.max.
 	 */
 	struct cgroup_target move_to;
 	/** For cgroup drivers that adopt, and to see whether init was killed for lack of memory. */
