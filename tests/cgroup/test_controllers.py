@@ -108,11 +108,12 @@ def test_the_disabled_manager(bundle, runtime):
         assert runtime("ps", "--format", "json", "c1").ok().json == [container.pid]
 
 
-def test_the_systemd_manager_without_systemd(bundle, runtime):
-    runtime.globals.append("--systemd-cgroup")
+def test_the_systemd_manager_without_systemd(bundle, runtime, scratch):
+    runtime.globals = ["--root", str(scratch / "state"), "--systemd-cgroup"]
     bundle.linux["cgroupsPath"] = "system.slice:hoytest:c1"
     runtime.wrapper = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-euc",
                        "mount -t tmpfs none /run; exec \"$@\"", "sh"]
-    runtime.globals[1] = "/tmp/hoy-test-no-systemd"
-    result = runtime.create(bundle)
-    assert result.status == 1 and "systemd" in result.stderr, result
+    result = runtime.refuses(bundle, "connect to systemd of the system", "no such file or directory")
+    assert "hint: systemd is not running" in result.stderr
+    assert list((scratch / "state").iterdir()) == []
+    assert not (CGROUP2 / "system.slice").exists()

@@ -351,4 +351,5 @@ def test_without_a_bus(user_runtime, bundle):
     del bundle.linux["cgroupsPath"]
     bundle.user_namespace(user.pw_uid, 1).unmount("/dev/pts").without_namespace("network")
     runtime.wrapper[-2] = "XDG_RUNTIME_DIR="
-    runtime.refuses(limit(bundle, pids={"limit": 20}), "systemd")
+    result = runtime.refuses(limit(bundle, pids={"limit": 20}), "connect to systemd of the user")
+    assert "hint: systemd --user must run and XDG_RUNTIME_DIR name its directory" in result.stderr
