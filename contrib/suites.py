@@ -201,6 +201,14 @@ def suite_package(result, _options):
             result.failed.append(f"tests/package {distribution}")
 
 
+def suite_bench(result, _options):
+    """The table of the virtual machine is printed, and nobody is judged by it."""
+    if run(["contrib/bench", "--vm", "--rounds=5"], 20, as_root=True) == 0:
+        result.passed += 1
+    else:
+        result.failed.append("contrib/bench --vm")
+
+
 def suite_vm(result, options):
     if run(["contrib/setup", "vm"], 20) != 0:
         raise RuntimeError("contrib/setup vm failed")
@@ -223,6 +231,7 @@ SUITES = {
     "conformance": (suite_conformance, True, "contrib/conformance"),
     "fresh": (suite_fresh, False, "tests/fresh"),
     "cgroup": (suite_cgroup, False, "tests/cgroup"),
+    "bench": (suite_bench, False, "contrib/bench"),
     "package": (suite_package, False, "tests/package"),
     "vm": (suite_vm, False, "tests/vm/selftest.py"),
 }
