@@ -70,6 +70,16 @@ def test_pids_limit_is_in_its_file_when_the_program_runs(make_bundle, runtime):
             assert read(bundle, "pids.max") == expected
 
 
+def test_limits_that_a_hook_changes_stay_changed(bundle, runtime):
+    """start writes only what had to wait for the hooks."""
+    bundle.hook_sh("createRuntime", f"echo 77 >{bundle.cgroup}/cpu.weight; echo max >{bundle.cgroup}/memory.max; "
+                   f"echo 9 >{bundle.cgroup}/pids.max")
+    limit(bundle, memory={"limit": 64 * MB}, cpu={"shares": 1024}, pids={"limit": 20})
+    with runtime.sleeping(bundle):
+        expected = {"cpu.weight": "77", "memory.max": "max", "pids.max": "20"}
+        assert reads(bundle, expected) == expected
+
+
 @pytest.mark.req("linux.cgroups.resources-applied")
 def test_values_that_ask_for_nothing_are_silent(bundle, runtime):
     limit(bundle, memory={"limit": 0, "reservation": 0, "swap": 0, "kernel": 0, "kernelTCP": -1,

@@ -196,6 +196,7 @@ static void the_root_is_made_private(void **state)
 /* ---- the record ---- */
 
 static struct plan_cgroup_write late_writes[] = {
+	{ .file = "memory.max", .value = "1", .controller = "memory" },
 	{ .at = "linux.resources.pids.limit", .file = "pids.max", .value = "7", .late = true },
 	{ .file = "x", .value = "", .controller = "pids", .late = true, .optional = true },
 };
@@ -234,7 +235,7 @@ static struct state_record full_record(void)
 		.private_pid_namespace = true,
 		.namespaces = 0x7e020080,
 		.late_writes = late_writes,
-		.late_writes_len = 2,
+		.late_writes_len = ARRAY_LEN(late_writes),
 		.has_process = true,
 		.host_mounts = mounts,
 		.host_mounts_len = 2,
@@ -286,6 +287,7 @@ static void a_record_is_read_as_it_was_written(void **state)
 	assert_true(read->pid_inode == written.pid_inode);
 	assert_true(read->private_pid_namespace && read->has_process && !read->no_new_privileges);
 	assert_true(read->namespaces == written.namespaces);
+	/* What is not late holds already, and is not written again. */
 	assert_int_equal(read->late_writes_len, 2);
 	assert_string_equal(read->late_writes[0].value, "7");
 	assert_true(read->late_writes[0].late && read->late_writes[1].optional);

@@ -117,6 +117,9 @@ static void write_late_writes(struct json_writer *writer, const struct state_rec
 	for (size_t i = 0; i < record->late_writes_len; i++) {
 		const struct plan_cgroup_write *write = &record->late_writes[i];
 
+		/* The others hold by now, and a hook may have changed them since. */
+		if (!write->late)
+			continue;
 		json_write_object(writer, NULL);
 		write_optional(writer, "at", write->at);
 		json_write_string(writer, "file", write->file);
