@@ -1,5 +1,6 @@
 """Whatever kills the runtime, `delete --force` finds all that is left, and harms no stranger."""
 
+import errno
 import json
 import os
 import shutil
@@ -114,6 +115,22 @@ def test_an_error_anywhere(sweep, bundle, who, errors):
     words = ("run", "--bundle", bundle.path, "c1")
     findings, failed = sweep.fail_everywhere(words, errors, who, properties)
     report(findings, failed, least=50)
+
+
+@pytest.mark.parametrize("error", ERRORS if is_long() else ["EPERM", "ENOMEM", "ELOOP"])
+def test_an_error_anywhere_in_delete(sweep, runtime, error):
+    """Success means that nothing remains, whatever the command did not get to see."""
+    def attempt(number):
+        runtime(*sweep.create_words).ok()
+        result, came = sweep.stop(("delete", "--force", "c1"), number, getattr(errno, error))
+        if result.status == 0:
+            wait_until(lambda: not sweep.remains(), f"nothing to remain: {number}: {result}", 2)
+        else:
+            assert "hoy: " in result.stderr, f"{number}: {result}"
+        runtime("delete", "--force", "c1").ok()
+        wait_until(lambda: not sweep.remains(), f"nothing to remain after {number}", 2)
+        return came
+    assert sweep.points(attempt) > 50
 
 
 def test_a_stranger_in_the_cgroup_survives(sweep, bundle, runtime):

@@ -37,11 +37,11 @@ static bool is_absent(int code)
 /**
  * Whether the tree that the path leads into is there, so that what is missing in it is gone. Where
  * another mount namespace has no cgroup2 tree in that place, nothing can be said.
+ * @param fd  what tree_open() has said of the path itself
  */
-static bool is_in_sight(const char *path)
+static bool is_in_sight(const char *path, int fd)
 {
 	char above[PATH_MAX], *slash;
-	int fd = -ENOENT;
 
 	format_text(above, sizeof(above), "%s", path);
 	while ((fd == -ENOENT || fd == -ENODEV) && (slash = strrchr(above, '/')) != NULL) {
@@ -66,9 +66,9 @@ int cgroup_open_recorded(const char *path, uint64_t inode, struct cgroup *ret_cg
 	if (format_text(found.path, sizeof(found.path), "%s", path) >= sizeof(found.path))
 		return -ENAMETOOLONG;
 	fd = tree_open(path);
-	if (fd < 0 && is_absent(fd))
-		fd = is_in_sight(path) ? -1 : -ENOTSUP;
-	if (fd < -1)
+	if (fd < 0 && is_absent(fd) && !is_in_sight(path, fd))
+		return -ENOTSUP;
+	if (fd < 0 && !is_absent(fd))
 		return fd;
 	if (fd >= 0 && fstat(fd, &stat) < 0)
 		return -errno;
