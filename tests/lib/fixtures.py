@@ -67,7 +67,7 @@ class Session:
     numbers = itertools.count(1)
 
     def __init__(self):
-        self.name = f"{PREFIX}.{os.getpid()}.{next(self.numbers)}"
+        self.name = f"{PREFIX}.{os.getpid()}.{next(self.numbers)}.{leaks.pid_namespace()}"
         self.state = Path("/run") / self.name
         self.cgroup = CGROUP2 / self.name
         self.scratch = Path(tempfile.gettempdir()) / self.name

@@ -173,10 +173,15 @@ def is_alive(pid):
     return True
 
 
+def pid_namespace():
+    """The number of ours: in another one a pid says nothing."""
+    return os.stat("/proc/self/ns/pid").st_ino
+
+
 def remove_dead_runs(prefix, *directories):
-    """Removes what runs of these tests that were killed have left: PREFIX.PID.NUMBER of a dead PID."""
+    """Removes what killed runs of these tests have left: PREFIX.PID.NUMBER.NAMESPACE of a dead PID."""
     for directory in map(Path, directories):
-        for path in directory.glob(f"{prefix}.*"):
+        for path in directory.glob(f"{prefix}.*.{pid_namespace()}"):
             pid = path.name[len(prefix) + 1:].split(".")[0]
             if not pid.isdigit() or is_alive(int(pid)):
                 continue
