@@ -165,6 +165,9 @@ static void capabilities(void **state)
 	assert_int_equal(capability_find("cap_net_admin"), CAP_NET_ADMIN);
 	assert_int_equal(capability_find("CHOWN"), -1);
 	assert_int_equal(capability_find("CAP_"), -1);
+	assert_int_equal(capability_find("CAP_KILL-x"), -1);
+	assert_int_equal(capability_find("CAP_KILL,CAP_SYS_ADMIN"), -1);
+	assert_int_equal(capability_find("CAP_KILL "), -1);
 	assert_int_equal(capability_find("0"), -1);
 	assert_int_equal(capability_find(""), -1);
 	assert_int_equal(capability_find("CAP_NOPE"), -1);

@@ -12,16 +12,6 @@
 
 #include "base/string.h"
 
-int capability_find(const char *name)
-{
-	cap_value_t number;
-
-	/* libcap also takes bare numbers, which are no names. */
-	if (strncasecmp(name, "CAP_", 4) != 0 || cap_from_name(name, &number) < 0)
-		return -1;
-	return number;
-}
-
 bool capability_name(unsigned int capability, char name[CAPABILITY_NAME_SIZE])
 {
 	char *found;
@@ -37,6 +27,18 @@ bool capability_name(unsigned int capability, char name[CAPABILITY_NAME_SIZE])
 								    : found[i]);
 	cap_free(found);
 	return is_name;
+}
+
+int capability_find(const char *name)
+{
+	char whole[CAPABILITY_NAME_SIZE];
+	cap_value_t number;
+
+	/* libcap also takes bare numbers, and a name with anything behind it. */
+	if (cap_from_name(name, &number) < 0 || !capability_name((unsigned int)number, whole) ||
+	    strcasecmp(name, whole) != 0)
+		return -1;
+	return number;
 }
 
 unsigned int capability_count(void)
