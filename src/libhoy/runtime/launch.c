@@ -432,6 +432,8 @@ static int take_error(struct launch *launch, struct message *message, size_t len
 	err->at[sizeof(err->at) - 1] = '\0';
 	err->text[sizeof(err->text) - 1] = '\0';
 	err->hint[sizeof(err->hint) - 1] = '\0';
+	if (err->text[0] == '\0')
+		(void)fail(err, 0, "init sent an error without words");
 	failure = failure_of(launch, err);
 	if (failure >= 0 && !err->hint[0])
 		(void)launch_explain(launch, (enum failure)failure, err);
@@ -484,9 +486,8 @@ static int handle(struct launch *launch, struct message *message, size_t len, in
 			       : fail(err, 0, "init sent an unexpected message");
 	case NOTE_ERROR:
 		return take_error(launch, message, len, err);
-	default:
-		return fail(err, 0, "init sent an unknown message");
 	}
+	return 0;
 }
 
 /*
@@ -561,6 +562,8 @@ static int serve_one(struct launch *launch, struct hoy_error *err)
 		return fail(err, (int)len, "hear from init");
 	if ((size_t)len != sizeof(message) && (size_t)len != MESSAGE_SHORT)
 		r = fail(err, 0, "init sent a message of %zd bytes", len);
+	else if (message.type < NOTE_CLONED || message.type > NOTE_ERROR)
+		r = fail(err, 0, "init sent an unknown message");
 	else
 		r = take(launch, &message, (size_t)len, &fds[0], err);
 	for (size_t i = 0; i < MESSAGE_FDS_MAX; i++)
