@@ -8,6 +8,7 @@ one that a failed build has kept from running. Results come as JUnit XML, from p
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,11 @@ BUILDS = {
                         "-Dnewest_kernel=5014"]),
     "sanitized": ("gcc", ["--buildtype=debug", "-Dman=disabled", "-Dtests=enabled",
                           "-Db_sanitize=address,undefined"]),
+}
+# Those that one suite alone needs.
+MORE_BUILDS = {
+    "fuzz": ("clang", ["--buildtype=debugoptimized", "-Dman=disabled", "-Dtests=disabled",
+                       "-Dfuzz=true", "-Db_sanitize=address,undefined", "-Db_lundef=false"]),
 }
 TESTED = BUILD / "test-gcc"
 UNIT = BUILD / "test-sanitized"
@@ -86,7 +92,7 @@ def logged(command, minutes, env=None):
 
 def build(name):
     """Makes build/test-NAME: set up once, and again when the options above have changed."""
-    compiler, options = BUILDS[name]
+    compiler, options = (BUILDS | MORE_BUILDS)[name]
     directory = BUILD / f"test-{name}"
     setup = ["meson", "setup", "-Dwerror=true", *options, str(directory), str(TOP)]
     stamp = directory / "setup.json"
@@ -193,6 +199,37 @@ def suite_cgroup(result, options):
         result.failed.append(f"tests/cgroup: ended with status {status}")
 
 
+def fuzz_words(path):
+    """What the sources compare with, so that the fuzzer need not guess it: a file of words."""
+    words = set()
+    for name in ("config/table_*.c", "spec/*.c", "plan/mount_*.c", "state/record.c"):
+        for source in (TOP / "src/libhoy").glob(name):
+            words |= set(re.findall(r'"[\w./+-]{2,40}"', source.read_text()))
+    path.write_text("\n".join(sorted(words)) + "\n")
+
+
+def suite_fuzz(result, options):
+    """Each target for a while, from its seeds; what is found stays in build/fuzz-findings."""
+    if not build("fuzz"):
+        raise RuntimeError("build with fuzz")
+    findings = BUILD / "fuzz-findings"
+    findings.mkdir(exist_ok=True)
+    fuzz_words(BUILD / "fuzz.words")
+    seconds = 1200 if options.long else 15
+    for seeds in sorted((TOP / "tests/fuzz/seeds").iterdir()):
+        name = seeds.name
+        with tempfile.TemporaryDirectory() as corpus:
+            command = [BUILD / f"test-fuzz/tests/fuzz/fuzz-{name}", f"-max_total_time={seconds}",
+                       "-timeout=20", "-rss_limit_mb=2048", f"-dict={BUILD / 'fuzz.words'}",
+                       f"-artifact_prefix={findings}/{name}-", corpus, seeds,
+                       *([TOP / "bundles"] if name == "config" else [])]
+            env = {**os.environ, "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
+            if logged(command, 2 * seconds // 60 + 2, env):
+                result.passed += 1
+            else:
+                result.failed.append(f"fuzz {name}: the input is in {findings}")
+
+
 def suite_package(result, _options):
     for distribution in ("bookworm", "trixie"):
         if run(["tests/package", distribution], 20) == 0:
@@ -229,6 +266,7 @@ SUITES = {
     "old-kernel": (suite_old_kernel, True, "tests/run/test_overlay.py"),
     "faults": (pytest_suite("faults", IN_CGROUP2, as_root=True), True, "tests/faults"),
     "conformance": (suite_conformance, True, "contrib/conformance"),
+    "fuzz": (suite_fuzz, False, "tests/fuzz"),
     "fresh": (suite_fresh, False, "tests/fresh"),
     "cgroup": (suite_cgroup, False, "tests/cgroup"),
     "bench": (suite_bench, False, "contrib/bench"),

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "init/passwd.h"
 #include "sys/cleanup.h"
 #include "sys/compat.h"
 #include "sys/error.h"
@@ -128,58 +129,6 @@ int step_make_cwd(struct init *init, struct hoy_error *err)
 
 /* ---- HOME ---- */
 
-struct passwd_scan {
-	/** Wanted uid. */
-	uid_t uid;
-	/** Field counted from 0, text of the present field, whether the line is ours. */
-	unsigned int field;
-	size_t len;
-	bool skip, found;
-	char text[PATH_MAX];
-};
-
-static bool is_uid(const char *text, size_t len, uid_t uid)
-{
-	uint64_t value = 0;
-
-	if (len == 0 || len > 10)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return false;
-		value = value * 10 + (uint64_t)(text[i] - '0');
-	}
-	return value == uid;
-}
-
-static void end_field(struct passwd_scan *scan)
-{
-	if (scan->field == 2)
-		scan->skip = !is_uid(scan->text, scan->len, scan->uid);
-	if (scan->field == 5 && !scan->skip && scan->len > 0 && scan->len < sizeof(scan->text)) {
-		scan->text[scan->len] = '\0';
-		scan->found = true;
-	}
-	scan->field++;
-	scan->len = 0;
-}
-
-/* One byte of passwd(5): name:password:uid:gid:comment:HOME:shell. @returns true when done */
-static bool scan_byte(struct passwd_scan *scan, char c)
-{
-	if (c == ':' || c == '\n') {
-		end_field(scan);
-		if (c == '\n') {
-			scan->field = 0;
-			scan->skip = false;
-		}
-		return scan->found;
-	}
-	if (scan->len < sizeof(scan->text))
-		scan->text[scan->len++] = c;
-	return false;
-}
-
 static void find_home(struct passwd_scan *scan)
 {
 	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
@@ -196,11 +145,10 @@ static void find_home(struct passwd_scan *scan)
 		return;
 	while (total < PASSWD_MAX && (len = read(fd, buffer, sizeof(buffer))) > 0) {
 		total += (size_t)len;
-		for (ssize_t i = 0; i < len; i++)
-			if (scan_byte(scan, buffer[i]))
-				return;
+		if (passwd_scan(scan, buffer, (size_t)len))
+			return;
 	}
-	(void)scan_byte(scan, '\n');
+	(void)passwd_scan(scan, "\n", 1);
 }
 
 /* After: pivot. HOME is that of the user in the container's passwd, else "/". */
