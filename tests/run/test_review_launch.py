@@ -41,6 +41,18 @@ def test_exec_of_an_init_that_is_faster_than_bootstrap(bundle, runtime, scratch)
         assert Path(f"/proc/{pid_file.read_text()}/comm").read_text() == "sleep\n"
 
 
+@pytest.mark.parametrize("error", ["EACCES", "EAGAIN", "EBUSY"])
+def test_exec_where_nobody_can_be_cloned_into_the_cgroup(bundle, runtime, error):
+    """The process is moved there instead."""
+    with runtime.sleeping(bundle) as container:
+        runtime.wrapper = ["strace", "-qq", "-e", "trace=clone3", "-e", "signal=none", "-e",
+                           f"inject=clone3:error={error}:when=1", "-o", str(runtime.scratch / "trace"), "--"]
+        result = container.exec("--", "/bin/cat", "/proc/self/cgroup").silent()
+        runtime.wrapper = []
+        assert result.stdout.endswith("0::/\n")
+    assert "CLONE_INTO_CGROUP" in (runtime.scratch / "trace").read_text()
+
+
 def test_create_of_an_init_that_is_faster_than_bootstrap(bundle, runtime):
     """The maps are those of init, not of the bootstrap that is still there."""
     bundle.user_namespace()

@@ -227,13 +227,14 @@ static int explain_clone(const struct launch *launch, int code, struct hoy_error
 static pid_t clone_bootstrap(struct launch *launch)
 {
 	struct launch_fds *fds = &launch->fds;
-	pid_t pid = -1;
+	pid_t pid;
 
 	fds->in_cgroup = fds->cgroup >= 0 && !launch->plan->staged;
-	if (fds->in_cgroup)
-		pid = process_clone(0, fds->cgroup, SIGCHLD, &launch->pidfd);
-	if (pid < 0 && (!fds->in_cgroup || launch->move_to.fd >= 0)) {
+	pid = process_clone(0, fds->in_cgroup ? fds->cgroup : -1, SIGCHLD, &launch->pidfd);
+	if (pid < 0 && fds->in_cgroup && launch->move_to.fd >= 0) {
+		/* Full, or only systemd may put somebody there: init will be moved. */
 		fds->in_cgroup = false;
+		fds->cgroup = -1;
 		pid = process_clone(0, -1, SIGCHLD, &launch->pidfd);
 	}
 	if (pid == 0)

@@ -74,7 +74,8 @@ struct state_record {
 	/** CLONE_NEW* flags of the namespaces that differ from the runtime's. */
 	uint64_t namespaces;
 	struct state_resctrl resctrl;
-	/** `start` writes the late ones of them when init asks (see GATE_LIMITS); no others are kept.
+	/** `start` writes the late ones of them when init asks (see GATE_LIMITS); no others are
+	 * kept.
 	 */
 	struct plan_cgroup_write *late_writes;
 	size_t late_writes_len;
