@@ -31,7 +31,7 @@ BY_PATH_ALLOWED = {
     # They take nothing but "." and "/".
     "init/root.c": {"chdir", "chroot", "umount2"},
     # The caller's own words, on the host's side: bundle, root and sources of mounts.
-    "runtime/create.c": {"stat"},
+    "runtime/creation.c": {"stat"},
     "runtime/input.c": {"realpath", "stat"},
     # Mounts made in the runtime's own namespace, for a container without one.
     "runtime/host_mounts.c": {"umount2"},

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "sys/compat.h"
+#include "sys/error.h"
 
 int fd_cloexec_from(unsigned int first)
 {
@@ -110,6 +111,21 @@ bool fd_same_inode(int a, int b)
 
 	return fstat(a, &stat_a) == 0 && fstat(b, &stat_b) == 0 && stat_a.st_dev == stat_b.st_dev &&
 	       stat_a.st_ino == stat_b.st_ino;
+}
+
+ssize_t fd_path(int fd, char *buffer, size_t size)
+{
+	char link[32];
+	ssize_t len;
+
+	format_text(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlinkat(AT_FDCWD, link, buffer, size);
+	if (len < 0)
+		return -errno;
+	if ((size_t)len == size)
+		return -ENAMETOOLONG;
+	buffer[len] = '\0';
+	return len;
 }
 
 int fd_set_nonblock(int fd, bool on)

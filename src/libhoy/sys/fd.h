@@ -35,6 +35,12 @@ int fd_write_all(int fd, const void *data, size_t len);
 /** True if the two descriptors name the same inode on the same device. */
 bool fd_same_inode(int a, int b);
 
+/**
+ * Where an open file is, as the link in /proc/self/fd says: a path, or "pipe:[1234]".
+ * @returns the length of the text, which is terminated, or -errno
+ */
+ssize_t fd_path(int fd, char *buffer, size_t size);
+
 /** Sets or clears the controlling-terminal independent O_NONBLOCK flag. */
 int fd_set_nonblock(int fd, bool on);
 
