@@ -18,6 +18,7 @@
 #include "base/json_write.h"
 #include "cgroup/leaf.h"
 #include "runtime/context.h"
+#include "runtime/descriptors.h"
 #include "runtime/destroy.h"
 #include "runtime/host_mounts.h"
 #include "runtime/resctrl.h"
@@ -121,6 +122,22 @@ static int record_cgroup(struct creation *creation, struct hoy_error *err)
 	return 0;
 }
 
+/* Those of the caller that its process gets; a terminal of its own takes the first three. */
+static int record_descriptors(struct creation *creation, struct hoy_error *err)
+{
+	const struct plan_process *process = &creation->input.plan->process;
+	size_t len = 3 + (size_t)process->preserve_fds;
+	const char **names = descriptors_names(&creation->input.arena, len);
+
+	if (!names)
+		return fail(err, ENOMEM, "record the descriptors");
+	for (int fd = 0; fd < 3 && process->terminal; fd++)
+		names[fd] = "";
+	creation->record.descriptors = names;
+	creation->record.descriptors_len = len;
+	return 0;
+}
+
 static int save_config(const struct creation *creation, struct hoy_error *err)
 {
 	struct json_writer writer = { 0 };
@@ -141,7 +158,7 @@ static int make_directory(struct creation *creation, struct hoy_error *err)
 	if (state_dir_make(creation->root, creation->id, &creation->dir, err) < 0)
 		return -1;
 	fill_record(creation);
-	if (record_cgroup(creation, err) < 0 ||
+	if (record_cgroup(creation, err) < 0 || record_descriptors(creation, err) < 0 ||
 	    host_mounts_record(creation->input.plan, &creation->input.arena, &creation->record,
 			       err) < 0 ||
 	    gate_make(&creation->dir, err) < 0 || save_config(creation, err) < 0 ||

@@ -35,7 +35,7 @@ struct member {
 	const char *const *words;
 };
 
-static const char *const phase_words[] = { "creating", "created", "deleted", NULL };
+static const char *const phase_words[] = { "creating", "created", "checkpointed", "deleted", NULL };
 static const char *const manager_words[] = { "cgroupfs", "systemd", "disabled", NULL };
 
 #define MEMBER(name, type, member)                                      \
@@ -166,6 +166,12 @@ static void write_record(struct json_writer *writer, const struct state_record *
 		json_write_list(writer, "hostMounts");
 		for (size_t i = 0; i < record->host_mounts_len; i++)
 			json_write_string(writer, NULL, record->host_mounts[i]);
+		json_write_end(writer);
+	}
+	if (record->descriptors_len > 0) {
+		json_write_list(writer, "descriptors");
+		for (size_t i = 0; i < record->descriptors_len; i++)
+			json_write_string(writer, NULL, record->descriptors[i]);
 		json_write_end(writer);
 	}
 	if (record->resctrl.group) {
@@ -403,6 +409,9 @@ static int read_lists(const struct json_node *document, struct arena *arena,
 	if (read_strings(json_member(document, "hostMounts"), arena, (char ***)&record->host_mounts,
 			 &record->host_mounts_len) < 0)
 		return fail_member(err, "hostMounts");
+	if (read_strings(json_member(document, "descriptors"), arena,
+			 (char ***)&record->descriptors, &record->descriptors_len) < 0)
+		return fail_member(err, "descriptors");
 	if (read_resctrl(json_member(document, "resctrl"), &record->resctrl) < 0)
 		return fail_member(err, "resctrl");
 	if (read_annotations(json_member(document, "annotations"), arena, record) < 0)

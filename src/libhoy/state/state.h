@@ -31,6 +31,8 @@ enum state_phase {
 	STATE_PHASE_CREATING,
 	/** create has succeeded; whether the program runs is told by the gate. */
 	STATE_PHASE_CREATED,
+	/** checkpoint has ended it: restore may take its place. */
+	STATE_PHASE_CHECKPOINTED,
 	/** Processes, mounts and cgroup are gone; poststop hooks may be running. */
 	STATE_PHASE_DELETED,
 };
@@ -89,6 +91,11 @@ struct state_record {
 	 *  them; delete undoes them in reverse. */
 	const char **host_mounts;
 	size_t host_mounts_len;
+
+	/** The descriptors that the process has of its caller, by number, in CRIU's words; "" for
+	 *  those that are none of his: descriptors.h. */
+	const char **descriptors;
+	size_t descriptors_len;
 
 	struct plan_parameter *annotations;
 	size_t annotations_len;
