@@ -3,8 +3,9 @@
  * hoy run: create, start, wait, delete, and nothing that those four operations do not do. Runs in
  * the program, in the foreground unless --detach is given.
  */
+#include "cmd_run.h"
+
 #include "cmd_create.h"
-#include "foreground.h"
 #include "sys/error.h"
 
 static bool detach, keep, no_subreaper;
@@ -37,13 +38,27 @@ static int create_and_start(const struct program *program, const char *id,
 	return -1;
 }
 
-static int run_in_foreground(const struct program *program, const char *id,
-			     struct foreground *foreground, struct hoy_create_options *options,
-			     struct hoy_error *err)
+int run_wait_and_delete(const struct program *program, const char *id,
+			struct foreground *foreground, bool keeps, struct hoy_error *err)
 {
 	struct hoy_error ignored;
 	int status;
 
+	log_file_succeed(program->log);
+	status = foreground_wait(foreground, err);
+	if (status < 0) {
+		(void)hoy_delete(&program->context, id, true, &ignored);
+		return -1;
+	}
+	if (!keeps && hoy_delete(&program->context, id, true, err) < 0)
+		return fail_in(err, "the process has ended with status %d, but", status);
+	return status;
+}
+
+static int run_in_foreground(const struct program *program, const char *id,
+			     struct foreground *foreground, struct hoy_create_options *options,
+			     struct hoy_error *err)
+{
 	if (foreground_begin(foreground, !no_subreaper, err) < 0)
 		return -1;
 	options->ret_pid = &foreground->pid;
@@ -52,15 +67,7 @@ static int run_in_foreground(const struct program *program, const char *id,
 		options->ret_terminal = &foreground->master;
 	if (create_and_start(program, id, options, foreground, err) < 0)
 		return -1;
-	log_file_succeed(program->log);
-	status = foreground_wait(foreground, err);
-	if (status < 0) {
-		(void)hoy_delete(&program->context, id, true, &ignored);
-		return -1;
-	}
-	if (!keep && hoy_delete(&program->context, id, true, err) < 0)
-		return fail_in(err, "the process has ended with status %d, but", status);
-	return status;
+	return run_wait_and_delete(program, id, foreground, keep, err);
 }
 
 int cmd_run(const struct program *program, char **words, struct hoy_error *err)

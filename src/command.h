@@ -22,6 +22,8 @@ enum command_flags {
 	COMMAND_PROTECTED = 1,
 	/** What follows the first word belongs to the container's process. */
 	COMMAND_WORDS_LAST = 2,
+	/** Needs CRIU: --help fails where that does not work, which engines probe. */
+	COMMAND_CHECKPOINT = 4,
 };
 
 /** What a command returns that was called wrongly: the usage line is printed too. */
@@ -53,6 +55,7 @@ void command_usage(const struct command *command, FILE *stream);
 /** Usage, summary, commands and options. */
 void command_help(const struct command *command, const struct option *options, FILE *stream);
 
+int cmd_checkpoint(const struct program *program, char **words, struct hoy_error *err);
 int cmd_create(const struct program *program, char **words, struct hoy_error *err);
 int cmd_delete(const struct program *program, char **words, struct hoy_error *err);
 int cmd_events(const struct program *program, char **words, struct hoy_error *err);
@@ -65,6 +68,7 @@ int cmd_list(const struct program *program, char **words, struct hoy_error *err)
 int cmd_mounts(const struct program *program, char **words, struct hoy_error *err);
 int cmd_pause(const struct program *program, char **words, struct hoy_error *err);
 int cmd_ps(const struct program *program, char **words, struct hoy_error *err);
+int cmd_restore(const struct program *program, char **words, struct hoy_error *err);
 int cmd_resume(const struct program *program, char **words, struct hoy_error *err);
 int cmd_run(const struct program *program, char **words, struct hoy_error *err);
 int cmd_spec(const struct program *program, char **words, struct hoy_error *err);
@@ -73,9 +77,10 @@ int cmd_state(const struct program *program, char **words, struct hoy_error *err
 int cmd_update(const struct program *program, char **words, struct hoy_error *err);
 
 /* Each command's options stand beside its function. */
-extern const struct option create_options[], delete_options[], events_options[], exec_options[],
-	help_options[], install_options[], kill_options[], list_options[], no_options[],
-	ps_options[], run_options[], spec_options[], update_options[];
+extern const struct option checkpoint_options[], create_options[], criu_options[], delete_options[],
+	events_options[], exec_options[], help_options[], install_options[], kill_options[],
+	list_options[], no_options[], ps_options[], restore_options[], run_options[],
+	spec_options[], update_options[];
 
 /* The options that stand before the command. */
 extern const struct option global_options[];

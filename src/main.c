@@ -197,6 +197,8 @@ static int run_command(const struct command *command, struct program *program, c
 
 	if (help) {
 		command_help(command, command->options, stdout);
+		if (command->flags & COMMAND_CHECKPOINT && hoy_checkpoint_check(err) < 0)
+			return -1;
 		return finish_output(0, err);
 	}
 	if (len >= 0 && (unsigned int)len < command->words_min)

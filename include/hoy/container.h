@@ -131,6 +131,103 @@ int hoy_exec(const struct hoy_context *context, const char *id,
 int hoy_pause(const struct hoy_context *context, const char *id, struct hoy_error *err);
 int hoy_resume(const struct hoy_context *context, const char *id, struct hoy_error *err);
 
+/** What becomes of cgroup settings that CRIU has dumped; it knows the modes by these words. */
+enum hoy_criu_cgroups {
+	/** Those of cgroups that have to be made: hoy makes the container's own. */
+	HOY_CRIU_CGROUPS_SOFT,
+	/** All of them, whatever the configuration says. */
+	HOY_CRIU_CGROUPS_FULL,
+	/** As full, and it is an error if a cgroup is there already. */
+	HOY_CRIU_CGROUPS_STRICT,
+	/** Processes stay where restore is called. */
+	HOY_CRIU_CGROUPS_IGNORE,
+};
+
+/** How CRIU keeps packets away from a network namespace that it dumps. */
+enum hoy_network_lock {
+	/** CRIU's own choice. */
+	HOY_NETWORK_LOCK_DEFAULT,
+	HOY_NETWORK_LOCK_IPTABLES,
+	HOY_NETWORK_LOCK_NFTABLES,
+	HOY_NETWORK_LOCK_SKIP,
+};
+
+/** What checkpoint and restore share; criu(8) explains the options of the same names. */
+struct hoy_criu_options {
+	/** Directory of the images; NULL is "checkpoint" in the working directory. */
+	const char *image_path;
+	/** Directory of logs and statistics; NULL is that of the images. */
+	const char *work_path;
+	enum hoy_criu_cgroups cgroups;
+	enum hoy_network_lock network_lock;
+	bool tcp_established;
+	bool ext_unix_sk;
+	bool shell_job;
+	bool file_locks;
+	bool link_remap;
+	bool auto_dedup;
+	/** The network namespace is neither dumped nor filled. */
+	bool empty_network;
+};
+
+struct hoy_checkpoint_options {
+	struct hoy_criu_options criu;
+	/** Images of an earlier pre-dump, relative to image_path, or NULL. */
+	const char *parent_path;
+	/** "ADDRESS:PORT" of a page server that takes the memory, or NULL. */
+	const char *page_server;
+	bool leave_running;
+	/** Only the memory; the container runs on, and a dump with parent_path is to follow. */
+	bool pre_dump;
+	bool tcp_skip_in_flight;
+};
+
+/**
+ * Writes all processes of a running or paused container to images, by CRIU. Unless it is left
+ * running (or only pre-dumped) it is stopped afterwards, and the images can take its place:
+ * hoy_restore() under the same id needs no hoy_delete() in between.
+ */
+int hoy_checkpoint(const struct hoy_context *context, const char *id,
+		   const struct hoy_checkpoint_options *options, struct hoy_error *err);
+
+struct hoy_restore_options {
+	struct hoy_criu_options criu;
+	/** Bundle directory; NULL is the working directory. */
+	const char *bundle;
+	/** Socket that receives the terminal's master, or NULL. */
+	const char *console_socket;
+	/** File that receives init's pid, or NULL. */
+	const char *pid_file;
+	/** "TYPE:NAME" for all processes instead of what they had, or NULL. */
+	const char *lsm_profile;
+	/** SELinux context for all mounts that have one, or NULL. */
+	const char *lsm_mount_context;
+	/** Descriptors 3 .. 3+N-1 take the place of those that were preserved for create. */
+	unsigned int preserve_fds;
+	bool tcp_close;
+	bool no_pivot;
+	/** Foreground terminal: the master is returned in ret_terminal instead of being sent. */
+	int *ret_terminal;
+	/** A pidfd of init for the caller, who is its parent; may be NULL. */
+	int *ret_pidfd;
+	/** Init's pid; may be NULL. */
+	int *ret_pid;
+};
+
+/**
+ * Makes a container from a bundle and the images of hoy_checkpoint(): it is running when this
+ * returns. Descriptors 0 to 2 of the caller take the place of those that create was given. On
+ * failure nothing of it is left.
+ */
+int hoy_restore(const struct hoy_context *context, const char *id,
+		const struct hoy_restore_options *options, struct hoy_error *err);
+
+/**
+ * Whether checkpoint and restore are possible here: they are in this build, libcriu can be loaded
+ * and `criu check` succeeds. @returns 0, or -1 with the reason
+ */
+int hoy_checkpoint_check(struct hoy_error *err);
+
 /**
  * Changes limits of a container.
  * @param resources  JSON text of a linux.resources object; what it does not name stays. Lists are

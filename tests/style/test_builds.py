@@ -58,6 +58,16 @@ def test_a_static_program_has_no_systemd(static_build, tmp_path):
     assert (cgroup["systemd"], cgroup["systemdUser"]) == (False, False)
 
 
+def test_a_static_program_has_no_criu(static_build, tmp_path):
+    hoy = static_build / "src/hoy"
+    for words in (["checkpoint", "--help"], ["restore", "--help"]):
+        done = subprocess.run([hoy, *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert "checkpoint and restore are not in this build, which is static" in done.stderr
+    annotations = json.loads(output(hoy, "features"))["annotations"]
+    assert annotations["run.hoy.checkpoint.enabled"] == "false"
+
+
 def test_features_and_version_agree(build):
     hoy = build / "src/hoy"
     words = set(output(hoy, "--version").splitlines()[-1].split())

@@ -32,9 +32,13 @@ BY_PATH_ALLOWED = {
     "init/root.c": {"chdir", "chroot", "umount2"},
     # The caller's own words, on the host's side: bundle, root and sources of mounts.
     "runtime/creation.c": {"stat"},
+    # The program criu, by PATH.
+    "runtime/criu.c": {"access", "stat"},
     "runtime/input.c": {"realpath", "stat"},
     # Mounts made in the runtime's own namespace, for a container without one.
     "runtime/host_mounts.c": {"umount2"},
+    # A mount namespace of its own, for CRIU: all of it private, binds by their descriptors.
+    "runtime/restore_root.c": {"mount", "umount2"},
     # The host's newuidmap and its /etc/passwd.
     "runtime/maps.c": {"stat"},
     "runtime/state.c": {"fopen"},

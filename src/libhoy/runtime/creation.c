@@ -24,7 +24,6 @@
 #include "runtime/resctrl.h"
 #include "sys/cleanup.h"
 #include "sys/error.h"
-#include "sys/fd.h"
 #include "sys/file.h"
 
 void creation_begin(struct creation *creation, const struct hoy_context *context, const char *id,
@@ -292,17 +291,6 @@ int creation_complete(struct creation *creation, struct hoy_error *err)
 		creation->record.cgroup = creation->cgroup.path;
 	creation->record.phase = STATE_PHASE_CREATED;
 	return state_write(&creation->dir, &creation->record, err);
-}
-
-const char *creation_directory(struct creation *creation, struct hoy_error *err)
-{
-	char path[PATH_MAX];
-	ssize_t len = fd_path(creation->dir.fd, path, sizeof(path));
-	const char *copy = len < 0 ? NULL : arena_strdup(&creation->input.arena, path);
-
-	if (!copy)
-		fail(err, len < 0 ? (int)len : ENOMEM, "find the container's directory");
-	return copy;
 }
 
 /* ---- the end ---- */

@@ -61,9 +61,6 @@ int creation_complete(struct creation *creation, struct hoy_error *err);
 /** Takes back whatever there is; the error that counts stays the first one. */
 void creation_take_back(struct creation *creation, const struct hoy_error *err);
 
-/** The path of the container's own directory, NULL with err set. */
-const char *creation_directory(struct creation *creation, struct hoy_error *err);
-
 /** Gives the caller what its options ask for; the process is on its own from now on. */
 void creation_hand_out(struct creation *creation);
 

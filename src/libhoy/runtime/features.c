@@ -27,14 +27,8 @@ static const char *const unsafe_annotations[] = {
 };
 
 static const char *const build_features[] = {
-	"+APPARMOR",
-	"+CAP",
-	"-CRIU",
-	"+EBPF",
-	"+SECCOMP",
-	"+SELINUX",
-	HOY_STATIC ? "-SYSTEMD" : "+SYSTEMD",
-	NULL,
+	"+APPARMOR", "+CAP",	 HOY_CRIU ? "+CRIU" : "-CRIU",	       "+EBPF",
+	"+SECCOMP",  "+SELINUX", HOY_STATIC ? "-SYSTEMD" : "+SYSTEMD", NULL,
 };
 
 const char *hoy_version(void)
@@ -161,6 +155,7 @@ static void write_annotations(struct json_writer *writer)
 			    version->micro);
 		json_write_string(writer, "io.github.seccomp.libseccomp.version", text);
 	}
+	json_write_string(writer, "run.hoy.checkpoint.enabled", HOY_CRIU ? "true" : "false");
 	json_write_string(writer, "run.hoy.commit", HOY_COMMIT);
 	json_write_string(writer, "run.hoy.version", HOY_VERSION);
 	json_write_end(writer);

@@ -191,6 +191,20 @@ int input_read(struct input *input, const struct hoy_context *context, const cha
 	return 0;
 }
 
+int input_plan_saved(struct input *input, const struct hoy_context *context,
+		     const struct state_record *record, int directory, struct hoy_error *err)
+{
+	const struct plan_options plan_options = {
+		.id = record->id,
+		.bundle = record->bundle,
+		.cgroup_manager = record->cgroup_manager,
+	};
+
+	if (input_saved(input, directory, err) < 0)
+		return -1;
+	return make_plan(input, context, &plan_options, NULL, err);
+}
+
 void input_done(struct input *input)
 {
 	arena_done(&input->arena);

@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "host.h"
 #include "plan/plan.h"
+#include "state/state.h"
 
 struct input {
 	struct arena arena;
@@ -36,6 +37,13 @@ int input_saved(struct input *input, int directory, struct hoy_error *err);
 
 /** What is known of the sources of all mounts; NULL if memory ran out. */
 struct plan_source_facts *input_sources(struct input *input, const char *bundle);
+
+/**
+ * Plans the container again from the configuration that create has saved in its directory, without
+ * the filter and without warnings: to know what it is made of.
+ */
+int input_plan_saved(struct input *input, const struct hoy_context *context,
+		     const struct state_record *record, int directory, struct hoy_error *err);
 
 /** Compiles a filter of the configuration; `ret` stays empty where there is none. */
 int input_filter(struct input *input, const struct config *config, const struct log *log,
