@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/number.h"
 #include "sys/error.h"
 
@@ -59,10 +60,26 @@ static int check_preserved(struct hoy_error *err)
 	return 0;
 }
 
+const char *create_notify_socket(const struct program *program)
+{
+	const struct hoy_context *context = &program->context;
+	const struct log log = { context->log, context->log_data, context->log_level };
+	const char *path = getenv("NOTIFY_SOCKET");
+
+	if (!path || !*path)
+		return NULL;
+	if (*path == '/' || *path == '@')
+		return path;
+	log_warning(&log, "NOTIFY_SOCKET=%s is ignored: it is neither a path nor an abstract name",
+		    path);
+	return NULL;
+}
+
 int create_command_line(const struct program *program, struct hoy_create_options *ret_options,
 			struct hoy_error *err)
 {
 	line.listen_fds = count_listen_fds();
+	line.notify = create_notify_socket(program) != NULL;
 	if (check_preserved(err) < 0)
 		return -1;
 	if (line.config_file)

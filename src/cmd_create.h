@@ -7,9 +7,12 @@
 
 #include "command.h"
 
+/** The service manager's socket (sd_notify(3)), or NULL. */
+const char *create_notify_socket(const struct program *program);
+
 /**
- * What the command line said, completed by what the environment adds (LISTEN_FDS). Names the
- * configuration file for the log. Call it before opening anything.
+ * What the command line said, completed by what the environment adds (LISTEN_FDS, NOTIFY_SOCKET).
+ * Names the configuration file for the log. Call it before opening anything.
  * @returns 0, or -1 if a descriptor to be preserved is not open
  */
 int create_command_line(const struct program *program, struct hoy_create_options *ret_options,

@@ -5,6 +5,8 @@
  */
 #include "cmd_run.h"
 
+#include <stdlib.h>
+
 #include "cmd_create.h"
 #include "sys/error.h"
 
@@ -25,13 +27,20 @@ static int create_and_start(const struct program *program, const char *id,
 			    const struct hoy_create_options *options, struct foreground *foreground,
 			    struct hoy_error *err)
 {
+	struct hoy_start_options start = {
+		.notify_socket = options->notify ? getenv("NOTIFY_SOCKET") : NULL,
+	};
 	struct hoy_error ignored;
 
+	if (foreground) {
+		foreground->notify_socket = start.notify_socket;
+		start.ret_notify = &foreground->notify;
+	}
 	if (hoy_create(&program->context, id, options, err) < 0)
 		return -1;
 	/* The terminal is set up before anything is written to it. */
 	if ((!foreground || foreground_attach(foreground, err) == 0) &&
-	    hoy_start(&program->context, id, err) == 0)
+	    hoy_start(&program->context, id, &start, err) == 0)
 		return 0;
 	/* start has deleted it already where a hook failed. The first error is the one to tell. */
 	(void)hoy_delete(&program->context, id, true, &ignored);

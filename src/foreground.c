@@ -10,6 +10,8 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
+#include <hoy/container.h>
+
 #include "sys/cleanup.h"
 #include "sys/compat.h"
 #include "sys/error.h"
@@ -18,8 +20,16 @@
 
 /* For output that other processes of the container still have in the terminal. */
 #define DRAIN_MS 500
+/* More messages are not waiting in a socket unless somebody goes on sending. */
+#define MESSAGES_MAX 512
 
-enum { POLL_SIGNALS, POLL_PROCESS, POLL_TERMINAL, POLL_LEN = POLL_TERMINAL + TERMINAL_FDS };
+enum {
+	POLL_SIGNALS,
+	POLL_PROCESS,
+	POLL_NOTIFY,
+	POLL_TERMINAL,
+	POLL_LEN = POLL_TERMINAL + TERMINAL_FDS
+};
 
 int foreground_begin(struct foreground *foreground, bool subreaper, struct hoy_error *err)
 {
@@ -71,6 +81,27 @@ static void forward_signals(const struct foreground *foreground)
 	}
 }
 
+/**
+ * Once the container is ready what else it says is taken and forgotten. The service manager watches
+ * us: the end of the process is ours.
+ */
+static void pass_on(struct foreground *foreground)
+{
+	struct hoy_error unused;
+
+	if (hoy_notify(foreground->notify, foreground->notify_socket, getpid(), &unused) > 0)
+		foreground->notify_socket = NULL;
+}
+
+/** What the process said before it ended; others may go on. */
+static void pass_on_rest(struct foreground *foreground)
+{
+	for (int i = 0; i < MESSAGES_MAX && foreground->notify_socket &&
+			fd_wait(foreground->notify, POLLIN, 0) > 0;
+	     i++)
+		pass_on(foreground);
+}
+
 /** @returns 0 once the process has ended, or -errno */
 static int watch(struct foreground *foreground)
 {
@@ -80,6 +111,7 @@ static int watch(struct foreground *foreground)
 		struct pollfd fds[POLL_LEN] = {
 			[POLL_SIGNALS] = { .fd = foreground->signals, .events = POLLIN },
 			[POLL_PROCESS] = { .fd = foreground->pidfd, .events = POLLIN },
+			[POLL_NOTIFY] = { .fd = foreground->notify, .events = POLLIN },
 		};
 		nfds_t len = POLL_TERMINAL;
 
@@ -96,8 +128,12 @@ static int watch(struct foreground *foreground)
 			forward_signals(foreground);
 		if (terminal->master >= 0)
 			terminal_copy(terminal, fds + POLL_TERMINAL);
-		if (fds[POLL_PROCESS].revents)
+		if (fds[POLL_NOTIFY].revents)
+			pass_on(foreground);
+		if (fds[POLL_PROCESS].revents) {
+			pass_on_rest(foreground);
 			return 0;
+		}
 	}
 }
 
@@ -127,5 +163,6 @@ void foreground_done(struct foreground *foreground)
 	cleanup_close(&foreground->signals);
 	cleanup_close(&foreground->pidfd);
 	cleanup_close(&foreground->master);
+	cleanup_close(&foreground->notify);
 	*foreground = FOREGROUND_NONE;
 }

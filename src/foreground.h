@@ -15,14 +15,20 @@ struct foreground {
 	int signals;
 	/** Of the process that is waited for: filled in by hoy_create() or hoy_exec(). */
 	int pidfd, pid;
+	/** The container's notify socket, or -1, and that of the service manager. */
+	int notify;
+	const char *notify_socket;
 	/** The master of its terminal, or -1; filled in likewise. */
 	int master;
 	struct terminal terminal;
 };
 
-#define FOREGROUND_NONE       \
-	((struct foreground){ \
-		.signals = -1, .pidfd = -1, .master = -1, .terminal = { .master = -1 } })
+#define FOREGROUND_NONE                      \
+	((struct foreground){ .signals = -1, \
+			      .pidfd = -1,   \
+			      .notify = -1,  \
+			      .master = -1,  \
+			      .terminal = { .master = -1 } })
 
 /**
  * Holds back all signals, so that none is lost before the process can get it.

@@ -66,6 +66,9 @@ struct hoy_create_options {
 	unsigned int listen_fds;
 	bool no_pivot;
 	bool no_new_keyring;
+	/** The container gets a notify socket of its own ($NOTIFY_SOCKET, sd_notify(3)); what it
+	 *  says there hoy_start() passes on. */
+	bool notify;
 	/** Foreground terminal: the master is returned in ret_terminal instead of being sent. */
 	int *ret_terminal;
 	/** A pidfd of init for the caller, who is its parent; may be NULL. */
@@ -77,7 +80,30 @@ struct hoy_create_options {
 int hoy_create(const struct hoy_context *context, const char *id,
 	       const struct hoy_create_options *options, struct hoy_error *err);
 
-int hoy_start(const struct hoy_context *context, const char *id, struct hoy_error *err);
+struct hoy_start_options {
+	/**
+	 * The service manager's socket (sd_notify(3)), '@' before an abstract name; NULL for none.
+	 * The call then returns when the container, made with `notify`, says that it is ready, or
+	 * has ended.
+	 */
+	const char *notify_socket;
+	/** Instead of waiting: the container's notify socket, for hoy_notify(); -1 if it has none.
+	 */
+	int *ret_notify;
+};
+
+/** @param options  may be NULL */
+int hoy_start(const struct hoy_context *context, const char *id,
+	      const struct hoy_start_options *options, struct hoy_error *err);
+
+/**
+ * Takes one message of a container's notify socket. Of all that can be said there only READY=1 is
+ * passed on, together with MAINPID.
+ * @param notify_socket  as in struct hoy_start_options; NULL passes nothing on
+ * @param pid            what the service manager shall watch
+ * @returns 1 if it was READY=1, 0 for any other or none, -1 if it could not be passed on
+ */
+int hoy_notify(int fd, const char *notify_socket, int pid, struct hoy_error *err);
 
 struct hoy_kill_options {
 	int signal;

@@ -19,6 +19,7 @@
 #include <linux/capability.h>
 #include <linux/keyctl.h>
 #include <net/if.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -30,9 +31,11 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -790,6 +793,47 @@ static int catch_signals(char **words)
 	return 1;
 }
 
+/** Sends each word to $NOTIFY_SOCKET; "BARRIER=1" with a pipe whose other end it then waits for. */
+static int notify(char **words)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const char *path = getenv("NOTIFY_SOCKET");
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0), ends[2] = { -1, -1 };
+
+	if (!path)
+		return puts("no NOTIFY_SOCKET"), 1;
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return puts(strerrorname_np(errno)), 1;
+	for (; *words; words++) {
+		union {
+			char bytes[CMSG_SPACE(sizeof(int))];
+			struct cmsghdr align;
+		} control = { 0 };
+		struct iovec iov = { *words, strlen(*words) };
+		struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+		if (strcmp(*words, "BARRIER=1") == 0 && pipe(ends) == 0) {
+			message.msg_control = &control;
+			message.msg_controllen = sizeof(control);
+			*CMSG_FIRSTHDR(&message) = (struct cmsghdr){ CMSG_LEN(sizeof(int)),
+								     SOL_SOCKET, SCM_RIGHTS };
+			memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), &ends[1], sizeof(int));
+		}
+		if (sendmsg(fd, &message, MSG_NOSIGNAL) < 0)
+			return puts(strerrorname_np(errno)), 1;
+	}
+	if (ends[0] >= 0) {
+		struct pollfd end = { .fd = ends[0] };
+
+		close(ends[1]);
+		if (poll(&end, 1, 10000) != 1)
+			return puts("the barrier stands"), 1;
+	}
+	puts("sent");
+	return 0;
+}
+
 static int open_pty(void)
 {
 	unsigned int number = 0;
@@ -817,6 +861,8 @@ int main(int argc, char **argv, char **envp)
 		return call_thread(argv + 2);
 	if (argc > 1 && strcmp(argv[1], "catch") == 0)
 		return catch_signals(argv + 2);
+	if (argc > 1 && strcmp(argv[1], "notify") == 0)
+		return notify(argv + 2);
 	if (argc > 1 && strcmp(argv[1], "pty") == 0)
 		return open_pty();
 	return see(argv + (argc > 0));

@@ -184,6 +184,8 @@ static bool set_option(struct plan_options *options, const char *name, const cha
 		options->preserve_fds = (unsigned int)atoi(value);
 	else if (strcmp(name, "listen_fds") == 0)
 		options->listen_fds = (unsigned int)atoi(value);
+	else if (strcmp(name, "notify_directory") == 0)
+		options->notify_directory = value;
 	else
 		return false;
 	return true;

@@ -147,6 +147,30 @@ static int plan_label(struct plan_builder *builder)
 	return 0;
 }
 
+/* After all others, one of which may be on /run. Read-only does not keep anybody from sending. */
+static int plan_notify(struct plan_builder *builder)
+{
+	struct plan_mount *mount;
+
+	if (!builder->options->notify_directory)
+		return 0;
+	mount = PLAN_APPEND(builder, builder->plan->mounts);
+	if (!mount)
+		return -1;
+	*mount = (struct plan_mount){
+		.at = "NOTIFY_SOCKET",
+		.kind = PLAN_MOUNT_BIND,
+		.destination = PLAN_NOTIFY_DIRECTORY,
+		.source = builder->options->notify_directory,
+		.source_is_directory = true,
+		.source_index = (int)builder->plan->sources_len++,
+		.attributes = { .set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+				       MOUNT_ATTR_NOEXEC,
+				.propagation = MS_PRIVATE },
+	};
+	return 0;
+}
+
 int plan_mounts(struct plan_builder *builder)
 {
 	if (plan_label(builder) < 0)
@@ -154,7 +178,7 @@ int plan_mounts(struct plan_builder *builder)
 	for (size_t i = 0; i < builder->config->mounts.len; i++)
 		if (plan_mount(builder, i) < 0)
 			return -1;
-	return 0;
+	return plan_notify(builder);
 }
 
 /* ---- read-only mounts in which something is still to be made ---- */

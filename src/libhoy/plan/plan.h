@@ -500,7 +500,14 @@ struct plan_options {
 	bool no_pivot, no_new_keyring;
 	unsigned int preserve_fds;
 	unsigned int listen_fds;
+	/** Directory in which `start` makes the container's notify socket, absolute; NULL = none.
+	 */
+	const char *notify_directory;
 };
+
+/** Where the container finds it, as with other runtimes, and what it is called there. */
+#define PLAN_NOTIFY_DIRECTORY "/run/notify"
+#define PLAN_NOTIFY_SOCKET    "notify.sock"
 
 /** Facts about bind sources, which only the host side can tell; parallel to config->mounts. */
 struct plan_source_facts {

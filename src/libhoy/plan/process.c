@@ -48,7 +48,8 @@ static bool add_name(struct names *names, const char *entry)
 	return true;
 }
 
-/* All entries in the order in which they override each other; two more than the configuration's. */
+/* All entries in the order in which they override each other; three more than the configuration's.
+ */
 static size_t collect_env(struct plan_builder *builder, const struct string_list *from,
 			  const char **entries)
 {
@@ -56,6 +57,8 @@ static size_t collect_env(struct plan_builder *builder, const struct string_list
 
 	for (; len < from->len; len++)
 		entries[len] = from->items[len];
+	if (builder->options->notify_directory)
+		entries[len++] = "NOTIFY_SOCKET=" PLAN_NOTIFY_DIRECTORY "/" PLAN_NOTIFY_SOCKET;
 	if (builder->options->listen_fds == 0)
 		return len;
 	/* Socket activation (sd_listen_fds(3)) as the program will see it: it becomes pid 1. */
@@ -68,12 +71,12 @@ static size_t collect_env(struct plan_builder *builder, const struct string_list
 static int plan_env(struct plan_builder *builder, const struct string_list *from)
 {
 	struct plan_process *process = &builder->plan->process;
-	const char **entries = arena_array(builder->arena, const char *, from->len + 2);
-	char **env = arena_array(builder->arena, char *, from->len + 4);
+	const char **entries = arena_array(builder->arena, const char *, from->len + 3);
+	char **env = arena_array(builder->arena, char *, from->len + 5);
 	struct names names = { .mask = 16 };
 	size_t len, first;
 
-	while (names.mask < 2 * from->len + 8)
+	while (names.mask < 2 * from->len + 10)
 		names.mask *= 2;
 	names.slots = arena_array(builder->arena, const char *, names.mask);
 	names.mask--;

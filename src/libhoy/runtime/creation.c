@@ -160,7 +160,9 @@ static int make_directory(struct creation *creation, struct hoy_error *err)
 	if (record_cgroup(creation, err) < 0 || record_descriptors(creation, err) < 0 ||
 	    host_mounts_record(creation->input.plan, &creation->input.arena, &creation->record,
 			       err) < 0 ||
-	    gate_make(&creation->dir, err) < 0 || save_config(creation, err) < 0 ||
+	    gate_make(&creation->dir, err) < 0 ||
+	    (creation->options->notify && state_dir_make_notify(&creation->dir, err) < 0) ||
+	    save_config(creation, err) < 0 ||
 	    state_write(&creation->dir, &creation->record, err) < 0 ||
 	    state_dir_publish(&creation->dir, creation->id, err) < 0)
 		return -1;

@@ -164,6 +164,22 @@ static int make_plan(struct input *input, const struct hoy_context *context,
 	return plan_build(&input->arena, &plan_input, &input->plan, err);
 }
 
+/* Of a directory that will be made below the state root. */
+static int notify_directory(struct input *input, const char *id, int state_root,
+			    const char **ret_path, struct hoy_error *err)
+{
+	char link[32], root[PATH_MAX];
+	ssize_t len;
+
+	format_text(link, sizeof(link), "/proc/self/fd/%d", state_root);
+	len = readlinkat(AT_FDCWD, link, root, sizeof(root) - 1);
+	if (len < 0)
+		return fail(err, errno, "find the state root");
+	root[len] = '\0';
+	*ret_path = arena_format(&input->arena, "%s/%s/" STATE_NOTIFY, root, id);
+	return *ret_path ? 0 : fail(err, ENOMEM, "plan the container");
+}
+
 int input_read(struct input *input, const struct hoy_context *context, const char *id,
 	       const struct hoy_create_options *options, int state_root, struct hoy_error *err)
 {
@@ -181,6 +197,9 @@ int input_read(struct input *input, const struct hoy_context *context, const cha
 
 	if (!plan_options.bundle ||
 	    read_config(input, context, plan_options.bundle, options->config_file, err) < 0)
+		return -1;
+	if (options->notify &&
+	    notify_directory(input, id, state_root, &plan_options.notify_directory, err) < 0)
 		return -1;
 	if (input_filter(input, input->config, &log, state_root, &filter, err) < 0 ||
 	    make_plan(input, context, &plan_options, &filter, err) < 0 ||

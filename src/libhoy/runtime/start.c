@@ -17,6 +17,7 @@
 #include "runtime/context.h"
 #include "runtime/destroy.h"
 #include "runtime/hooks.h"
+#include "runtime/notify.h"
 #include "state/directory.h"
 #include "sys/cleanup.h"
 #include "sys/error.h"
@@ -181,21 +182,60 @@ static int start(struct container *container, const struct log *log, bool *ret_d
 	return r;
 }
 
-int hoy_start(const struct hoy_context *context, const char *id, struct hoy_error *err)
+/* The container runs: that nobody learns that it is ready is no failure of its start. */
+static void pass_on(struct container *container, const struct hoy_start_options *options,
+		    int notify, const struct log *log)
+{
+	const pid_t pid = container->record->pid;
+	autoclose int init = -1;
+	struct hoy_error err = { 0 };
+
+	/* Others may change it meanwhile. */
+	if (state_find_init(container->record, &init, &err) >= 0) {
+		state_dir_done(&container->dir);
+		if (notify_wait(notify, init, pid, options->notify_socket, &err) == 0)
+			return;
+	}
+	log_event_at(log, HOY_LOG_WARNING, "", err.code, "NOTIFY_SOCKET: %s", err.text);
+}
+
+static int open_notify(const struct container *container, const struct hoy_start_options *options,
+		       int *ret_notify, struct hoy_error *err)
+{
+	int fd;
+
+	if (!options || !options->notify_socket)
+		return 0;
+	fd = notify_open(&container->dir, err);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : -1;
+	*ret_notify = fd;
+	return 0;
+}
+
+int hoy_start(const struct hoy_context *context, const char *id,
+	      const struct hoy_start_options *options, struct hoy_error *err)
 {
 	const struct log log = context_log(context);
 	struct container container = CONTAINER_NONE;
 	struct hoy_error second = { 0 };
+	autoclose int notify = -1;
 	bool destroy = false;
 	int r;
 
 	if (container_open_locked(context, id, &container, err) < 0)
 		return -1;
-	r = start(&container, &log, &destroy, err);
+	r = open_notify(&container, options, &notify, err);
+	if (r == 0)
+		r = start(&container, &log, &destroy, err);
 	/* A failed start ends the container, hooks and all (runtime.md#lifecycle). */
 	if (r < 0 && destroy &&
 	    destroy_container(&container.dir, container.record, &log, &second) < 0)
 		log_event(&log, HOY_LOG_WARNING, "clean up: %s", second.text);
+	if (r == 0 && options && options->ret_notify)
+		*options->ret_notify = take_fd(&notify);
+	else if (r == 0 && notify >= 0)
+		pass_on(&container, options, notify, &log);
 	container_done(&container);
 	return r < 0 ? -1 : 0;
 }

@@ -22,7 +22,9 @@
 #define ID_LEN_MAX 240
 /* ".ID.XXXXXXXX" with random letters: no valid id starts with a dot. */
 #define SUFFIX_LEN 8
-#define TRIES_MAX  16
+/* Directories below each other that are removed with the notify socket. */
+#define NOTIFY_LEVELS_MAX 32
+#define TRIES_MAX	  16
 
 /* All that hoy ever makes in a container's directory. */
 static const char *const known_names[] = {
@@ -184,17 +186,44 @@ static int check_known(int dirfd, const char *name, void *data)
 {
 	struct stat st;
 
-	/* hoy makes no directories in there, whatever their name. */
-	if (is_known(name) &&
-	    (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode)))
+	/* hoy makes no other directory in there. */
+	if (strcmp(name, STATE_NOTIFY) == 0 ||
+	    (is_known(name) &&
+	     (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))))
 		return 0;
 	format_text(data, NAME_MAX + 1, "%s", name);
 	return -ENOTEMPTY;
 }
 
+/** Removes whatever it is. @param data  levels of directories that may still follow */
+static int remove_any(int dirfd, const char *name, void *data)
+{
+	const unsigned int *levels = data;
+	unsigned int below = *levels - 1;
+	autoclose int fd = -1;
+	int r;
+
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return -errno;
+	if (*levels == 0)
+		return -ELOOP;
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = directory_each(fd, remove_any, &below);
+	return r < 0 ? r : unlinkat(dirfd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
 static int remove_known(int dirfd, const char *name, void *data)
 {
+	/* A container with the right to mount can have put there what it liked. */
+	unsigned int levels = NOTIFY_LEVELS_MAX;
+
 	(void)data;
+	if (strcmp(name, STATE_NOTIFY) == 0)
+		return remove_any(dirfd, name, &levels);
 	return is_known(name) && unlinkat(dirfd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
@@ -262,6 +291,15 @@ int state_dir_publish(struct state_dir *dir, const char *id, struct hoy_error *e
 		return fail(err, errno, "rename %s to %s in the state root", dir->name, id);
 	}
 	format_text(dir->name, sizeof(dir->name), "%s", id);
+	return 0;
+}
+
+int state_dir_make_notify(const struct state_dir *dir, struct hoy_error *err)
+{
+	/* The mode is subject to our caller's umask, which is not ours to change. */
+	if (mkdirat(dir->fd, STATE_NOTIFY, 0755) < 0 ||
+	    fchmodat(dir->fd, STATE_NOTIFY, 0755, 0) < 0)
+		return fail(err, errno, "make the directory of the notify socket");
 	return 0;
 }
 

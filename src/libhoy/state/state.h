@@ -8,6 +8,7 @@
  *       state.json        struct state_record, replaced as a whole
  *       config.json       the configuration as create read it; exec and update read it
  *       go, result        the start gate
+ *       notify/           the container's notify socket, in a directory that it has mounted
  *       cgroup, init      what `delete --force` needs if state.json is damaged
  */
 #ifndef HOY_STATE_STATE_H
@@ -25,6 +26,7 @@
 
 #define STATE_FILE	  "state.json"
 #define STATE_CONFIG_FILE "config.json"
+#define STATE_NOTIFY	  "notify"
 
 enum state_phase {
 	/** Nothing outside the directory may exist but what the record names as intended. */
@@ -153,6 +155,9 @@ int state_dir_remove(struct state_dir *dir, struct hoy_error *err);
 
 /** Removes temporary directories of this id whose maker has died. */
 void state_dir_sweep(int root, const char *id);
+
+/** Makes the directory of the notify socket, which anybody may look into. */
+int state_dir_make_notify(const struct state_dir *dir, struct hoy_error *err);
 
 /** Closes the descriptor and with it drops the lock. */
 void state_dir_done(struct state_dir *dir);

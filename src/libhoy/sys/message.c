@@ -209,6 +209,28 @@ int message_connect(const char *path, int64_t deadline_ms)
 	return r < 0 ? r : take_fd(&fd);
 }
 
+int message_connect_datagram(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	socklen_t size = sizeof(address);
+	autoclose int parent = -1;
+	autoclose int fd = -1;
+	int r;
+
+	r = make_address(path, &address, &parent);
+	if (r < 0)
+		return r;
+	/* Of an abstract name every byte counts, the last zero too. */
+	if (path[0] == '@') {
+		address.sun_path[0] = '\0';
+		size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+	}
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, size) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
 int message_send_stream(int fd, const void *data, size_t len, const int *fds, size_t fds_len,
 			int64_t deadline_ms)
 {

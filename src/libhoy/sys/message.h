@@ -36,6 +36,12 @@ ssize_t message_receive(int fd, void *data, size_t size, int *ret_fds, size_t *r
 int message_connect(const char *path, int64_t deadline_ms);
 
 /**
+ * The same for datagrams, where a path that starts with '@' is an abstract name.
+ * @returns a close-on-exec socket that does not block, or -errno
+ */
+int message_connect_datagram(const char *path);
+
+/**
  * Sends a payload of at least one byte with descriptors over a connected stream socket.
  * @returns 0, -ETIMEDOUT, or -errno
  */
