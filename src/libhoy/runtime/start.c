@@ -26,6 +26,8 @@
 
 /* How long startContainer hooks and what follows may take without a word, in milliseconds. */
 #define INIT_MS (10 * 60 * 1000)
+/* For what is only a matter of microseconds. */
+#define LAST_FIFO_MS 1000
 
 struct gate {
 	int go, result, pidfd;
@@ -101,6 +103,18 @@ static int take_error(const struct gate_message *message, struct hoy_error *err)
 }
 
 /*
+ * The kernel lets go of the two FIFOs one after the other, not in a certain order. What comes after
+ * us must not take the container for one that is still waiting.
+ */
+static void wait_for_last_fifo(const struct container *container)
+{
+	const int64_t deadline_ms = clock_ms() + LAST_FIFO_MS;
+
+	while (gate_is_closed(&container->dir) && clock_ms() < deadline_ms)
+		(void)poll(NULL, 0, 1);
+}
+
+/*
  * End of file before EXECING means that init died. After it, it means that execve has closed the
  * gate, unless init is still called init and on its way out: then the filter has killed it.
  */
@@ -111,8 +125,10 @@ static int end_of_gate(const struct container *container, bool execing, struct h
 	if (!execing)
 		return fail(err, 0, "init ended before it could start the process");
 	procfs = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (file_process_is_exiting(procfs, container->record->pid, INIT_NAME) <= 0)
+	if (file_process_is_exiting(procfs, container->record->pid, INIT_NAME) <= 0) {
+		wait_for_last_fifo(container);
 		return 0;
+	}
 	return fail_at(
 		err, "linux.seccomp", 0,
 		"init was killed at execve; a filter that forbids execve does that (SIGSYS)");
