@@ -71,8 +71,11 @@ def test_a_static_program_has_no_criu(static_build, tmp_path):
 def test_features_and_version_agree(build):
     hoy = build / "src/hoy"
     words = set(output(hoy, "--version").splitlines()[-1].split())
-    linux = json.loads(output(hoy, "features"))["linux"]
+    features = json.loads(output(hoy, "features"))
+    linux = features["linux"]
+    criu = features["annotations"]["run.hoy.checkpoint.enabled"]
     for word, is_there in (("SYSTEMD", linux["cgroup"]["systemd"]),
+                           ("CRIU", criu == "true"),
                            ("SECCOMP", linux["seccomp"]["enabled"]),
                            ("APPARMOR", linux["apparmor"]["enabled"]),
                            ("SELINUX", linux["selinux"]["enabled"])):

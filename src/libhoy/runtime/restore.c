@@ -36,10 +36,8 @@ struct restoration {
 	struct creation creation;
 	const struct hoy_restore_options *options;
 	int images, work;
+	/** Its descriptors are owned. */
 	struct criu_request request;
-	/** Namespaces of the request, which CRIU inherits from us. */
-	int *namespaces;
-	size_t namespaces_len;
 	/** A process that keeps a scope of systemd while nobody else is in it; -1 = none. */
 	int placeholder;
 	/** Set while CRIU was at work, which knows no more than that we gave up. */
@@ -49,33 +47,33 @@ struct restoration {
 
 /* ---- the request ---- */
 
-static void add_descriptor(struct criu_request *request, int fd, const char *key)
+/** Takes over an open descriptor, which CRIU gets by its number through an execve. */
+static int add_descriptor(struct criu_request *request, int fd, const char *key)
 {
+	if (fd < 0)
+		return -1;
 	request->descriptors[request->descriptors_len++] = (struct criu_descriptor){ fd, key };
+	return 0;
 }
 
-static int open_namespaces(struct restoration *restoration, struct hoy_error *err)
+static int add_namespaces(struct restoration *restoration, struct hoy_error *err)
 {
 	const struct plan_namespaces *namespaces = &restoration->creation.input.plan->namespaces;
 
 	for (size_t i = 0; i < namespaces->joins_len; i++) {
 		const struct plan_join *join = &namespaces->joins[i];
 		const char *name = criu_namespace_name(join->type);
-		int fd;
 
-		if (!name)
-			continue;
-		/* CRIU gets it by number through an execve. */
-		fd = open(join->path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
-		if (fd < 0)
+		if (name &&
+		    add_descriptor(&restoration->request,
+				   open(join->path, O_RDONLY | O_NOCTTY | O_NONBLOCK), name) < 0)
 			return fail_at(err, join->at, errno, "open %s", join->path);
-		restoration->namespaces[restoration->namespaces_len++] = fd;
-		add_descriptor(&restoration->request, fd, name);
 	}
 	return 0;
 }
 
-static int find_descriptors(struct restoration *restoration, struct hoy_error *err)
+/* Copies, since CRIU closes what it was given, and with --shell-job looks at its stdin later. */
+static int add_descriptors(struct restoration *restoration, struct hoy_error *err)
 {
 	struct arena *arena = &restoration->creation.input.arena;
 	const size_t joins_len = restoration->creation.input.plan->namespaces.joins_len;
@@ -86,13 +84,13 @@ static int find_descriptors(struct restoration *restoration, struct hoy_error *e
 	if (descriptors_read(restoration->images, arena, &names, &len, err) < 0)
 		return -1;
 	request->descriptors = arena_array(arena, struct criu_descriptor, len + joins_len + 1);
-	restoration->namespaces = arena_array(arena, int, joins_len + 1);
-	if (!request->descriptors || !restoration->namespaces)
+	if (!request->descriptors)
 		return fail(err, ENOMEM, "list the descriptors for CRIU");
 	for (size_t i = 0; i < len && i < 3 + (size_t)restoration->options->preserve_fds; i++)
-		if (names[i][0])
-			add_descriptor(request, (int)i, descriptors_inherited(names[i]));
-	return open_namespaces(restoration, err);
+		if (names[i][0] && add_descriptor(request, fcntl((int)i, F_DUPFD, 3),
+						  descriptors_inherited(names[i])) < 0)
+			return fail(err, errno, "copy descriptor %zu", i);
+	return add_namespaces(restoration, err);
 }
 
 static int compose(struct restoration *restoration, struct hoy_error *err)
@@ -116,7 +114,7 @@ static int compose(struct restoration *restoration, struct hoy_error *err)
 	if (criu_request_mounts(request, arena, plan, err) < 0 ||
 	    criu_request_joins(request, arena, plan, err) < 0)
 		return -1;
-	return find_descriptors(restoration, err);
+	return add_descriptors(restoration, err);
 }
 
 /* ---- the cgroup ---- */
@@ -303,8 +301,8 @@ static int restore(struct restoration *restoration, struct hoy_error *err)
 
 static void restoration_done(struct restoration *restoration)
 {
-	for (size_t i = 0; i < restoration->namespaces_len; i++)
-		(void)close(restoration->namespaces[i]);
+	for (size_t i = 0; i < restoration->request.descriptors_len; i++)
+		(void)close(restoration->request.descriptors[i].fd);
 	cleanup_close(&restoration->images);
 	cleanup_close(&restoration->work);
 	creation_done(&restoration->creation);
