@@ -31,7 +31,11 @@ def children():
     """Our children, by pid; each with its state and its name."""
     found = {}
     for task in Path("/proc/self/task").iterdir():
-        for pid in (task / "children").read_text().split():
+        try:
+            pids = (task / "children").read_text().split()
+        except OSError:  # a thread that has ended
+            continue
+        for pid in pids:
             with contextlib.suppress(OSError):
                 text = Path(f"/proc/{pid}/stat").read_text()
                 name, rest = text[text.index("(") + 1:].rsplit(")", 1)

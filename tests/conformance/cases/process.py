@@ -147,14 +147,14 @@ def oom_score_of_the_caller(t):
     same(t.probe("oom_score_adj")["oom_score_adj"], "300")
 
 
-@case("config.oomScoreAdj.set")
-def oom_score_below_the_callers(t):
+@case("config.oomScoreAdj.set", each={"100": 100, "0": 0})
+def oom_score_below_the_callers(t, value):
     """It is set, or it is an error."""
     with_own_score(t, 300)
-    t.process["oomScoreAdj"] = 100
+    t.process["oomScoreAdj"] = value
     result = t.runtime.run(t.bundle.args("/bin/probe", "oom_score_adj"))
     if result.status == 0:
-        same(result.json["oom_score_adj"], "100")
+        same(result.json["oom_score_adj"], str(value))
     else:
         assert result.stderr, "it says nothing"
 

@@ -6,6 +6,7 @@ import struct
 
 from suite import case, same
 
+SYS_SCHED_SETATTR = 314
 SYS_SCHED_GETATTR = 315
 MS = 1000000
 POLICIES = {"SCHED_OTHER": 0, "SCHED_BATCH": 3, "SCHED_IDLE": 5}
@@ -75,6 +76,40 @@ def flags_of_deadline(t, bit):
     found = seen(t, policy="SCHED_DEADLINE", runtime=5 * MS, deadline=50 * MS, period=100 * MS,
                  flags=[f"SCHED_FLAG_{name}"])
     same(found[1] & bit, bit)
+
+
+@case("config.scheduler.flags.KEEP_POLICY")
+def keep_policy(t):
+    """The parameters change, the policy does not."""
+    found = seen(t, policy="SCHED_BATCH", nice=7, flags=["SCHED_FLAG_KEEP_POLICY"])
+    same((found[0], found[2]), (0, 7))
+
+
+@case("config.scheduler.flags.KEEP_PARAMS")
+def keep_parameters(t):
+    """The parameters stay those of the caller, whatever the others are."""
+    found = seen(t, policy="SCHED_BATCH", nice=7, flags=["SCHED_FLAG_KEEP_PARAMS"])
+    same(found[2], os.nice(0))
+
+
+def kernel_takes(flag):
+    """Whether sched_setattr(2) of this kernel knows a flag, with all else as it is."""
+    libc = ctypes.CDLL(None)
+    pid = os.fork()
+    if pid == 0:
+        attr = struct.pack("IIQiIQQQII", 56, 0, flag, 0, 0, 0, 0, 0, 0, 0)
+        os._exit(libc.syscall(SYS_SCHED_SETATTR, 0, attr, 0) != 0)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+@case("config.scheduler.flags.UTIL_CLAMP_MIN", "config.scheduler.flags.UTIL_CLAMP_MAX",
+      each={"UTIL_CLAMP_MIN": ("UTIL_CLAMP_MIN", 0x20), "UTIL_CLAMP_MAX": ("UTIL_CLAMP_MAX", 0x40)})
+def utilization(t, name, flag):
+    """A kernel without utilization clamping refuses the flag, which must then be an error."""
+    t.process["scheduler"] = {"policy": "SCHED_OTHER", "flags": [f"SCHED_FLAG_{name}"]}
+    result = t.runtime.run(t.bundle.args("/bin/true"))
+    same(result.status == 0, kernel_takes(flag), "success")
+    assert result.status == 0 or result.stderr, "it says nothing"
 
 
 @case("config.scheduler.invalid-combination", each={

@@ -222,6 +222,14 @@ for row, (ids, changes) in REFUSED.items():
     add(Case(f"validity/refused[{row}]", tuple(ids.split()), refused, (changes,)))
 
 
+@case("op.create.validation", "errors.no-residue")
+def what_is_looked_at_first(t):
+    """A value that is used last is refused early or late; whichever it is, nothing stays."""
+    t.config["hooks"] = {"poststop": [{"path": 7}]}
+    t.bundle.args("/bin/true")
+    t.refused()
+
+
 @case("config.ociVersion.compat", "config.ociVersion.semver", each=[
     "1.0.0", "1.0.2", "1.1.0", "1.2.1", "1.3.0", "1.0.2-dev", "1.2.0+x"])
 def version(t, value):
