@@ -37,7 +37,10 @@ struct hoy_context {
 	/** Directory that holds a directory per container; made 0700 if missing. */
 	const char *state_root;
 	enum hoy_cgroup_manager cgroup_manager;
-	/** Every warning about the configuration becomes an error. */
+	/**
+	 * To the letter of the specification: every warning about the configuration is an error,
+	 * `delete` wants a stopped container, a process without umask has the caller's.
+	 */
 	bool strict;
 	/** Whether to act as for an unprivileged caller. HOY_NO is 0, so set HOY_AUTO to detect. */
 	enum hoy_tristate rootless;

@@ -323,12 +323,22 @@ static uint64_t read_setting(const char *path, uint64_t otherwise)
 	return number_unsigned(text, UINT64_MAX, &value) < 0 ? otherwise : value;
 }
 
-/* A line "KEY:\tNUMBER" of /proc/self/status. */
-static bool status_is_set(const char *status, const char *key)
+/* The number of a line "KEY:\tNUMBER" of /proc/self/status. */
+static unsigned long status_number(const char *status, const char *key, int base,
+				   unsigned long otherwise)
 {
 	const char *line = strstr(status, key);
 
-	return line && strtoul(line + strlen(key), NULL, 10) != 0;
+	return line ? strtoul(line + strlen(key), NULL, base) : otherwise;
+}
+
+mode_t host_umask(void)
+{
+	char status[8192];
+
+	if (read_absolute("/proc/self/status", status, sizeof(status)) <= 0)
+		return 022;
+	return (mode_t)status_number(status, "\nUmask:", 8, 022);
 }
 
 static void probe_process(struct host_causes *causes)
@@ -337,8 +347,8 @@ static void probe_process(struct host_causes *causes)
 
 	if (read_absolute("/proc/self/status", status, sizeof(status)) <= 0)
 		return;
-	causes->has_seccomp = status_is_set(status, "\nSeccomp:");
-	causes->no_new_privileges = status_is_set(status, "\nNoNewPrivs:");
+	causes->has_seccomp = status_number(status, "\nSeccomp:", 10, 0) != 0;
+	causes->no_new_privileges = status_number(status, "\nNoNewPrivs:", 10, 0) != 0;
 }
 
 /* What the kernel calls "fully visible": it minds nothing on directories that are always empty. */

@@ -80,6 +80,9 @@ struct host {
 /** Probes the host. The only failures are those of the machine (no /proc). */
 int host_probe(struct host *ret_host, struct hoy_error *err);
 
+/** The umask of this process: no system call tells it without changing it. 022 if unknown. */
+mode_t host_umask(void);
+
 /**
  * Looks for what may have made an operation fail, and fills host->causes: only once one has, as it
  * costs more than all of host_probe(). What cannot be found out is taken to be as usual.

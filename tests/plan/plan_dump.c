@@ -186,6 +186,8 @@ static bool set_option(struct plan_options *options, const char *name, const cha
 		options->listen_fds = (unsigned int)atoi(value);
 	else if (strcmp(name, "notify_directory") == 0)
 		options->notify_directory = value;
+	else if (strcmp(name, "umask") == 0)
+		options->umask = (mode_t)strtoul(value, NULL, 8);
 	else
 		return false;
 	return true;
@@ -393,7 +395,7 @@ static const struct situation ordinary = {
 			    .newuidmap = { .is_privileged = true },
 			    .newgidmap = { .is_privileged = true } },
 	},
-	.options = { .id = "c1", .bundle = "/bundle" },
+	.options = { .id = "c1", .bundle = "/bundle", .umask = 022 },
 };
 
 int main(int argc, char **argv)

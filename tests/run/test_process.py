@@ -72,6 +72,19 @@ def test_umask(bundle, runtime, mask):
 @pytest.mark.hoy
 def test_umask_unset_is_022(bundle, runtime):
     assert runtime.probe(bundle, umask=0o27)["umask"] == 0o22
+    with runtime.sleeping(bundle):
+        result = runtime("exec", "c1", "/bin/probe", "umask", umask=0o27)
+        assert result.ok().json["umask"] == 0o22
+
+
+@req("config.user.umask.unset")
+@pytest.mark.hoy
+def test_umask_unset_is_the_callers_if_strict(bundle, runtime):
+    runtime.globals.append("--strict")
+    assert runtime.probe(bundle, umask=0o27)["umask"] == 0o27
+    with runtime.sleeping(bundle):
+        result = runtime("exec", "c1", "/bin/probe", "umask", umask=0)
+        assert result.ok().json["umask"] == 0
 
 
 @req("config.process.cwd.set")

@@ -111,7 +111,6 @@ static void set_defaults(struct plan *plan)
 	plan->process.env_home = -1;
 	plan->process.io_priority = -1;
 	plan->process.memory_policy = -1;
-	plan->process.umask = 022;
 	plan->cgroup.owner = -1;
 	plan->cgroup.manager = HOY_CGROUP_DISABLED;
 }

@@ -503,6 +503,8 @@ struct plan_options {
 	/** Directory in which `start` makes the container's notify socket, absolute; NULL = none.
 	 */
 	const char *notify_directory;
+	/** Of a process for which the configuration has none. */
+	mode_t umask;
 };
 
 /** Where the container finds it, as with other runtimes, and what it is called there. */

@@ -157,8 +157,7 @@ static int plan_user(struct plan_builder *builder, const struct config_user *use
 
 	process->uid = user->uid;
 	process->gid = user->gid;
-	if (user->umask.set)
-		process->umask = (mode_t)user->umask.value;
+	process->umask = user->umask.set ? (mode_t)user->umask.value : builder->options->umask;
 	if (check_mapped(builder, plan_maps_uid(builder, user->uid, &host_uid), "process.user.uid",
 			 user->uid) < 0 ||
 	    check_mapped(builder, plan_maps_gid(builder, user->gid), "process.user.gid",

@@ -199,6 +199,7 @@ static int make_plan(struct execution *execution, struct hoy_error *err)
 		/* The caller's keyring is no more the container's than the caller's root is. */
 		.no_new_keyring = !record->new_keyring,
 		.preserve_fds = execution->options->preserve_fds,
+		.umask = input_umask(execution->context),
 	};
 	struct input *input = &execution->input;
 	struct plan_seccomp filter = { 0 };

@@ -142,6 +142,11 @@ int input_warnings(const struct plan *plan, const struct log *log, bool strict,
 	return 0;
 }
 
+mode_t input_umask(const struct hoy_context *context)
+{
+	return context->strict ? host_umask() : 022;
+}
+
 static int make_plan(struct input *input, const struct hoy_context *context,
 		     const struct plan_options *plan_options, const struct plan_seccomp *filter,
 		     struct hoy_error *err)
@@ -193,6 +198,7 @@ int input_read(struct input *input, const struct hoy_context *context, const cha
 		.no_new_keyring = options->no_new_keyring,
 		.preserve_fds = options->preserve_fds,
 		.listen_fds = options->listen_fds,
+		.umask = input_umask(context),
 	};
 
 	if (!plan_options.bundle ||

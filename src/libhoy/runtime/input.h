@@ -49,6 +49,9 @@ int input_plan_saved(struct input *input, const struct hoy_context *context,
 int input_filter(struct input *input, const struct config *config, const struct log *log,
 		 int state_root, struct plan_seccomp *ret, struct hoy_error *err);
 
+/** Of a process without one: daemons that call us may have 0, which only the specification wants. */
+mode_t input_umask(const struct hoy_context *context);
+
 /** Tells the plan's warnings; with strict the first is an error. */
 int input_warnings(const struct plan *plan, const struct log *log, bool strict,
 		   struct hoy_error *err);

@@ -112,6 +112,12 @@ def umask(t, value):
     same(t.probe("umask")["umask"], value)
 
 
+@case("config.user.umask.unset")
+def umask_of_the_caller(t):
+    t.strictly()
+    same(t.probe("umask", umask=0o27)["umask"], 0o27)
+
+
 @case("config.noNewPrivileges.true", "config.noNewPrivileges.default",
       each={"true": True, "false": False, "absent": None})
 def no_new_privileges(t, value):
