@@ -131,3 +131,18 @@ def test_annotations_of_any_name(bundle, runtime):
     bundle.config["annotations"] = annotations
     with runtime.sleeping(bundle) as container:
         assert container.state["annotations"] == annotations
+
+
+# An older kernel has no list of the files that may be given away.
+WITHOUT_LIST = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-euc",
+                'mount -t tmpfs none /sys/kernel/cgroup; exec "$@"', "sh"]
+
+
+@req("linux.cgroup-owner.fallback-list")
+def test_owners_without_the_list_of_the_kernel(bundle, runtime):
+    bundle.user_namespace().mount("/sys/fs/cgroup", "cgroup", "cgroup")
+    runtime.wrapper = WITHOUT_LIST
+    with runtime.created(bundle):
+        owned = {path.name for path in bundle.cgroup.iterdir() if path.stat().st_uid != 0}
+        assert bundle.cgroup.stat().st_uid == 100000
+    assert owned == {"cgroup.procs", "cgroup.subtree_control", "cgroup.threads"}

@@ -108,6 +108,24 @@ def test_affinity_is_not_that_of_init(bundle, runtime):
 
 
 @two_cpus
+@req("config.execCPUAffinity.initial")
+def test_initial_affinity_of_exec(bundle, runtime, scratch):
+    """It is set when the process is not in the container's cgroup yet, and is kept without a final one."""
+    trace = scratch / "trace"
+    bundle.process["execCPUAffinity"] = {"initial": "1"}
+    with runtime.sleeping(bundle) as container:
+        runtime.wrapper = ["strace", "-f", "-qq", "-y", "-e", "trace=sched_setaffinity,write",
+                           "-o", trace, "--"]
+        assert container.probe()["affinity"] == [1]
+        runtime.wrapper = []
+    lines = trace.read_text().splitlines()
+    changes = [number for number, line in enumerate(lines) if "sched_setaffinity(" in line]
+    moves = [number for number, line in enumerate(lines) if "/cgroup.procs>" in line]
+    assert moves and any(", [1" in lines[number] for number in changes if number < moves[0]), lines
+    assert not [number for number in changes if number > moves[0]], lines
+
+
+@two_cpus
 @req("config.execCPUAffinity.final")
 @pytest.mark.parametrize("final, cpus", [("1", [1]), ("0-1", [0, 1]), ("0,1", [0, 1])])
 def test_final_affinity_of_exec(bundle, runtime, final, cpus):

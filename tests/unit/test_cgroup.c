@@ -296,6 +296,27 @@ static void test_write_all_in_order(void **state)
 	assert_int_equal(tree_remove_below(top, clock_ms() + 1000), 0);
 }
 
+/* A kernel that does not account for reservations has no file for them. */
+/* req: linux.hugepageLimits.fallback */
+static void test_huge_pages_without_reservations(void **state)
+{
+	const struct plan_cgroup_write writes[] = {
+		{ .at = "h", .file = "hugetlb.2MB.max", .value = "4194304" },
+		{ .at = "h", .file = "hugetlb.2MB.rsvd.max", .value = "4194304", .optional = true },
+	};
+	const struct unit *unit = *state;
+	struct hoy_error err = { .code = 0 };
+	char text[32];
+	int fd = openat(unit->dirfd, writes[0].file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(cgroup_write_all(unit->dirfd, writes, ARRAY_LEN(writes), false, &err), 0);
+	assert_true(file_read(unit->dirfd, writes[0].file, text, sizeof(text)) > 0);
+	assert_string_equal(text, "4194304");
+	assert_int_equal(faccessat(unit->dirfd, writes[1].file, F_OK, 0), -1);
+}
+
 static void test_owner_gets_the_delegated_files_only(void **state)
 {
 	autoclose int top = cgroup2_open();
@@ -661,6 +682,7 @@ int main(void)
 		UNIT_TEST(test_prepare_names_the_missing_controller),
 		UNIT_TEST(test_prepare_names_a_controller_of_v1),
 		UNIT_TEST(test_write_all_in_order),
+		UNIT_TEST(test_huge_pages_without_reservations),
 		UNIT_TEST(test_owner_gets_the_delegated_files_only),
 		UNIT_TEST(test_optional_without_privilege),
 		UNIT_TEST(test_open_recorded_checks_the_inode),

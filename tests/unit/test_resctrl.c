@@ -136,6 +136,9 @@ static bool exists(int dirfd, const char *path)
 	return fstatat(dirfd, path, &st, 0) == 0;
 }
 
+/* req: linux.intelRdt.tasks linux.intelRdt.both-schemas linux.intelRdt.schemata */
+/* req: linux.intelRdt.schemata-last linux.intelRdt.closID-unset linux.intelRdt.remove */
+/* req: linux.intelRdt.monitoring.create linux.intelRdt.monitoring.delete */
 static void a_group_of_our_own_comes_and_goes(void **state)
 {
 	struct unit *unit = *state;
@@ -156,6 +159,8 @@ static void a_group_of_our_own_comes_and_goes(void **state)
 	assert_int_equal(resctrl_remove(unit->dirfd, &made, "c1", &err), 0);
 }
 
+/* req: linux.intelRdt.closID linux.intelRdt.closID-create linux.intelRdt.either-schema */
+/* req: linux.intelRdt.no-remove linux.intelRdt.monitoring.delete */
 static void a_named_group_stays_when_the_container_goes(void **state)
 {
 	const struct plan_intel_rdt rdt = {
@@ -166,6 +171,7 @@ static void a_named_group_stays_when_the_container_goes(void **state)
 	struct hoy_error err = { 0 };
 
 	assert_int_equal(resctrl_make(unit->dirfd, &rdt, "c1", false, &made, &err), 0);
+	assert_string_equal(written, "g1/schemata<L3:0=7f0;1=1f\n;");
 	assert_false(made.made_group);
 	assert_true(exists(unit->dirfd, "g1/mon_groups/c1"));
 	assert_int_equal(resctrl_remove(unit->dirfd, &made, "c1", &err), 0);
@@ -173,6 +179,7 @@ static void a_named_group_stays_when_the_container_goes(void **state)
 	assert_false(exists(unit->dirfd, "g1/mon_groups/c1"));
 }
 
+/* req: linux.intelRdt.no-remove */
 static void a_group_that_was_there_stays(void **state)
 {
 	struct unit *unit = *state;
@@ -189,6 +196,7 @@ static void a_group_that_was_there_stays(void **state)
 	assert_false(made.made_group);
 }
 
+/* req: linux.intelRdt.closID.root linux.intelRdt.no-schema-no-write */
 static void the_root_is_a_group(void **state)
 {
 	const struct plan_intel_rdt rdt = { .group = "", .must_exist = true, .monitoring = true };
@@ -206,19 +214,28 @@ static void the_root_is_a_group(void **state)
 	assert_true(exists(unit->dirfd, "tasks") && exists(unit->dirfd, "schemata"));
 }
 
+/* req: linux.intelRdt.closID-preconfigured */
 static void a_preconfigured_group_must_exist(void **state)
 {
 	const struct plan_intel_rdt rdt = { .group = "nope", .must_exist = true };
 	struct unit *unit = *state;
+	struct state_resctrl made = { .group = "nope" };
 	struct hoy_error err = { 0 };
 	bool is_there;
 
 	assert_int_equal(resctrl_look(unit->dirfd, &rdt, &is_there, &err), -1);
 	assert_string_equal(err.at, "linux.intelRdt.closID");
 	assert_non_null(strstr(err.text, "'nope' does not exist"));
-	assert_string_equal(written, "");
+	assert_int_equal(mkdirat(unit->dirfd, "nope", 0755), 0);
+	assert_int_equal(resctrl_look(unit->dirfd, &rdt, &is_there, &err), 0);
+	assert_true(is_there);
+	assert_int_equal(resctrl_make(unit->dirfd, &rdt, "c1", true, &made, &err), 0);
+	assert_false(made.made_group || made.made_monitoring);
+	assert_int_equal(resctrl_add(unit->dirfd, "nope", NULL, 7, &err), 0);
+	assert_string_equal(written, "nope/tasks<7;");
 }
 
+/* req: linux.intelRdt.closID-compare */
 static void schemata_are_compared_by_their_values(void **state)
 {
 	static const struct {
@@ -274,6 +291,7 @@ static void what_the_kernel_says_is_a_hint(void **state)
 	assert_false(made.made_group);
 }
 
+/* req: linux.intelRdt.monitoring.fail */
 static void a_monitoring_group_that_cannot_be_made_is_an_error(void **state)
 {
 	struct unit *unit = *state;

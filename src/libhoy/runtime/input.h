@@ -49,7 +49,7 @@ int input_plan_saved(struct input *input, const struct hoy_context *context,
 int input_filter(struct input *input, const struct config *config, const struct log *log,
 		 int state_root, struct plan_seccomp *ret, struct hoy_error *err);
 
-/** Of a process without one: daemons that call us may have 0, which only the specification wants. */
+/** Of a process without one: daemons that call us may have 0, so only with strict theirs. */
 mode_t input_umask(const struct hoy_context *context);
 
 /** Tells the plan's warnings; with strict the first is an error. */
