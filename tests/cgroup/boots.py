@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""boots.py RESULTS [-- PYTEST-ARGUMENT...]: runs the tests of limits where they can be run: each row of
+"""boots.py RESULTS [-- PYTEST-ARGUMENT...]: runs the tests that need a machine of their own: each row of
 BOOTS is a virtual machine (tests/vm) with the files of tests that need what it has, two at a time.
 Writes RESULTS/NAME.xml (JUnit) for each. HOY_BOOTS names some rows, to run only those.
 
@@ -23,12 +23,14 @@ from runtime import program  # noqa: E402
 
 EVERYWHERE = ["values", "memory", "cpu", "io", "pids", "update", "look", "delegation", "controllers",
               "rootless", "apparmor"]
-# name: (options of `tests/vm/vm run`, files of tests). The longest first.
+# name: (options of `tests/vm/vm run`, tests). The longest first.
 BOOTS = {
     "6.12": (["--kernel=6.12", "--numa", "--disk=64M", "--modules=loop,bfq"], [*EVERYWHERE, "scale"]),
     "systemd": (["--flavour=systemd", "--with=engines"], ["systemd", "callers", "engines"]),
     "6.1": (["--kernel=6.1", "--numa", "--disk=64M", "--modules=loop,bfq"], EVERYWHERE),
     "selinux": (["--with=lsm", "--append=security=selinux selinux=1 enforcing=0"], ["selinux"]),
+    # Three runtimes a test, of which one takes seconds in here.
+    "peers": (["--kernel=6.12", "--timeout=2100"], ["tests/differential"]),
 }
 AT_ONCE = 2
 LIMIT_SECONDS = 1200
@@ -52,18 +54,23 @@ def pack(path):
         shutil.copy2(bundle.cache_directory() / "syscalls.json", cache)
         archive.add(cache, "cache")
         archive.add(program(), "hoy")
-        for name in ("lib", "cgroup"):
+        for name in ("lib", "cgroup", "differential"):
             archive.add(TOP / "tests" / name, f"tests/{name}")
+
+
+def tests(name):
+    """What pytest is told: a path, or the topic of a file beside this one."""
+    return name if "/" in name else f"tests/cgroup/test_{name}.py"
 
 
 def run(name, work, results, arguments):
     """Runs one boot. Returns its status."""
     options, files = BOOTS[name]
     out = results / f"{name}.tar"
-    command = [TOP / "tests/vm/vm", "run", *options, f"--timeout={LIMIT_SECONDS}", "--work", work,
+    command = [TOP / "tests/vm/vm", "run", f"--timeout={LIMIT_SECONDS}", *options, "--work", work,
                "--out", out, "--", "sh", "-c", GUEST, "sh", "python3", "-B", "-m", "pytest", "-q",
                "--tb=short", "-p", "no:cacheprovider", "--junitxml=/out/junit.xml", *arguments,
-               *(f"tests/cgroup/test_{file}.py" for file in files)]
+               *map(tests, files)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
     print(f"-- {name}\n{done.stdout}", end="", flush=True)

@@ -92,4 +92,5 @@ def test_with_others(runtime, program, name, scratch, session, monkeypatch):
     if not shutil.which(program):
         pytest.skip(f"no {program} here")
     monkeypatch.setenv("HOY", shutil.which(program))
+    runtime.keep_null()
     run(runtime, name, scratch, session)

@@ -28,12 +28,11 @@ class Surroundings:
         self.joined = dict(joined)
 
     def text(self, text):
-        """A text with the paths of this run replaced."""
-        for path, word in ((self.bundle.rootfs, "ROOTFS"), (self.bundle.path, "BUNDLE"),
-                           (self.bundle.path.parent, "SCRATCH"),
-                           (self.bundle.linux.get("cgroupsPath", "\0"), "CGROUP")):
-            text = text.replace(str(path), word)
-        return text
+        """A text with the paths of this run replaced, be they from the root or from a mount point."""
+        bundle = self.bundle.path
+        for path, word in ((f"/{bundle.name}/rootfs", "ROOTFS"), (f"/{bundle.name}", "BUNDLE")):
+            text = re.sub(rf"[^ ]*/{bundle.parent.name}{path}", word, text)
+        return text.replace(self.bundle.linux.get("cgroupsPath", "\0"), "CGROUP")
 
 
 def flatten(value, path, found):

@@ -226,12 +226,18 @@ class Runtime:
         self.globals = ["--root", str(self.state_root)]
         self.wrapper = []
         self.files = []
+        self.stdin = subprocess.DEVNULL
 
     def close(self):
         """Closes what results read from."""
         for file in self.files:
             file.close()
         self.files.clear()
+
+    def keep_null(self):
+        """Some give the device node that is their standard input to the container's user."""
+        self.stdin = tempfile.TemporaryFile(dir=self.scratch)
+        self.files.append(self.stdin)
 
     def command(self, *words):
         return [*self.wrapper, program(), *self.globals, *map(str, words)]
@@ -240,7 +246,7 @@ class Runtime:
         """A command that is not waited for; its output is in the files `out` and `err` of it."""
         out, err = (tempfile.TemporaryFile(dir=self.scratch) for _ in range(2))
         self.files += [out, err]
-        keywords = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err, "cwd": "/",
+        keywords = {"stdin": self.stdin, "stdout": out, "stderr": err, "cwd": "/",
                     "env": ENVIRONMENT} | keywords
         command = self.command(*words)
         process = subprocess.Popen(command, **keywords)
