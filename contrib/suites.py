@@ -36,6 +36,8 @@ MORE_BUILDS = {
 TESTED = BUILD / "test-gcc"
 UNIT = BUILD / "test-sanitized"
 OLD_KERNEL = BUILD / "test-clang"
+# What the tests of this run say of themselves, a file or directory for each suite.
+RESULTS = BUILD / "results"
 
 
 class Result:
@@ -147,25 +149,41 @@ def pytest_suite(name, wrapper=(), as_root=False, minutes=20):
     """A suite of pytest files: tests/NAME, a directory or one file."""
 
     def suite(result, options):
-        with tempfile.TemporaryDirectory() as directory:
-            junit = Path(directory) / "junit.xml"
-            status = run([*wrapper, sys.executable, "-B", "-m", "pytest", "-q", "--tb=short",
-                          "-p", "no:cacheprovider", f"--junitxml={junit}", *options.pytest,
-                          f"tests/{name}"], minutes, as_root)
-            count = read_junit(junit, result) if junit.exists() else 0
+        junit = RESULTS / f"{name.replace('/', '.')}.xml"
+        status = run([*wrapper, sys.executable, "-B", "-m", "pytest", "-q", "--tb=short",
+                      "-p", "no:cacheprovider", f"--junitxml={junit}", *options.pytest,
+                      f"tests/{name}"], minutes, as_root)
+        count = read_junit(junit, result) if junit.exists() else 0
         if status not in (0, 1) or count == 0:
             result.failed.append(f"tests/{name}: ended with status {status} after {count} tests")
 
     return suite
 
 
+def conformance(result, name, runtime):
+    junit = RESULTS / f"conformance-of-{name}.xml"
+    status = run([sys.executable, "-B", "contrib/conformance", "--runtime", runtime, "--junit", junit],
+                 20, as_root=True)
+    if not junit.exists() or read_junit(junit, result) == 0 or status and not result.failed:
+        result.failed.append(f"contrib/conformance --runtime {runtime}: ended with status {status}")
+
+
 def suite_conformance(result, _options):
-    with tempfile.TemporaryDirectory() as directory:
-        junit = Path(directory) / "junit.xml"
-        status = run([sys.executable, "-B", "contrib/conformance", "--runtime", os.environ["HOY"],
-                      "--junit", junit], 20, as_root=True)
-        if not junit.exists() or read_junit(junit, result) == 0 or status and not result.failed:
-            result.failed.append(f"contrib/conformance: ended with status {status}")
+    conformance(result, "hoy", os.environ["HOY"])
+
+
+def suite_peers(result, _options):
+    """What others are known to fail is a list, explained; anything else fails here."""
+    for name in ("crun", "runc"):
+        conformance(result, name, name)
+
+
+def suite_coverage(result, _options):
+    """Whether every requirement is claimed, and by a test that has passed if it was run."""
+    if run(["tests/coverage", "--results", RESULTS], 5) == 0:
+        result.passed += 1
+    else:
+        result.failed.append("tests/coverage")
 
 
 def suite_old_kernel(result, options):
@@ -187,16 +205,30 @@ def suite_fresh(result, _options):
             result.failed.append(f"tests/fresh {distribution}")
 
 
-def suite_cgroup(result, options):
-    """Limits, in virtual machines; one that ends without results counts as a failed test."""
+def boot(result, options, names):
+    """Tests in virtual machines; one that ends without results counts as a failed test."""
     if run(["contrib/setup", "vm"], 20) != 0:
         raise RuntimeError("contrib/setup vm failed")
-    with tempfile.TemporaryDirectory() as directory:
-        status = run([sys.executable, "-B", "tests/cgroup/boots.py", directory, "--",
-                      *options.pytest], 40, as_root=True)
-        counts = [read_junit(path, result, path.stem) for path in sorted(Path(directory).iterdir())]
+    wanted = os.environ.get("HOY_BOOTS", names).split()
+    names = " ".join(name for name in names.split() if name in wanted)
+    if not names:
+        return
+    directory = Path(tempfile.mkdtemp(prefix="vm-", dir=RESULTS))
+    status = run(["env", f"HOY_BOOTS={names}", sys.executable, "-B", "tests/cgroup/boots.py",
+                  directory, "--", *options.pytest], 40, as_root=True)
+    counts = [read_junit(path, result, path.stem) for path in sorted(directory.iterdir())]
     if status not in (0, 1) or 0 in counts or not counts:
-        result.failed.append(f"tests/cgroup: ended with status {status}")
+        result.failed.append(f"virtual machines {names}: ended with status {status}")
+
+
+def suite_cgroup(result, options):
+    boot(result, options, "6.12 systemd 6.1 selinux")
+
+
+def suite_differential(result, options):
+    """With the other runtimes of this Debian here, and with those of the next one in a VM."""
+    pytest_suite("differential", IN_CGROUP2, as_root=True)(result, options)
+    boot(result, options, "peers")
 
 
 def fuzz_words(path):
@@ -267,11 +299,16 @@ SUITES = {
     "faults": (pytest_suite("faults", IN_CGROUP2, as_root=True), True, "tests/faults"),
     "conformance": (suite_conformance, True, "contrib/conformance"),
     "fuzz": (suite_fuzz, False, "tests/fuzz"),
+    "bundles": (pytest_suite("conformance", IN_CGROUP2, as_root=True), True, "tests/conformance"),
+    "defects": (pytest_suite("defects", as_root=True), False, "tests/defects"),
+    "peers": (suite_peers, False, "tests/conformance/expected"),
+    "differential": (suite_differential, False, "tests/differential"),
     "fresh": (suite_fresh, False, "tests/fresh"),
     "cgroup": (suite_cgroup, False, "tests/cgroup"),
     "bench": (suite_bench, False, "contrib/bench"),
     "package": (suite_package, False, "tests/package"),
     "vm": (suite_vm, False, "tests/vm/selftest.py"),
+    "coverage": (suite_coverage, True, "tests/coverage"),
 }
 
 
@@ -303,6 +340,8 @@ def main():
     options = parse_arguments()
     os.environ.update(HOY_BUILD=str(TESTED), HOY=str(TESTED / "src" / "hoy"),
                       HOY_LONG=str(int(options.long)), HOY_PEERS=str(int(options.peers)))
+    shutil.rmtree(RESULTS, ignore_errors=True)
+    RESULTS.mkdir(parents=True)
     results = {}
     for name in chosen(options):
         print(f"== {name}", flush=True)
