@@ -400,7 +400,7 @@ static void keep(struct init *init, size_t index, int *fd)
 
 	if (mount->is_devpts && init->devpts < 0)
 		init->devpts = fcntl(*fd, F_DUPFD_CLOEXEC, 3);
-	if (mount->readonly_late || init->keeps_mounts)
+	if (mount->readonly_late || mount->has_paths || init->keeps_mounts)
 		init->fds->mounts[index] = take_fd(fd);
 	/* A mount over "/" is the root from now on. */
 	if (mount->destination[1] == '\0' && mount->kind != PLAN_MOUNT_REMOUNT) {

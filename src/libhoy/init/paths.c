@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -76,12 +78,72 @@ static int next_mask(const struct plan *plan, bool directory, int *kept, struct 
 	return fd >= 0 ? fd : fail(err, errno, "clone a mask");
 }
 
+/* ---- where the paths are ---- */
+
+static bool is_kernels(int mount)
+{
+	long type = path_fs_type(mount);
+
+	return type == PROC_SUPER_MAGIC || type == SYSFS_MAGIC;
+}
+
+/*
+ * Who shares the root may rename the directory that /proc is mounted on; a path below would not be
+ * found, and what it names left as it is. In the kernel's own file systems nobody renames anything,
+ * so paths in them are looked up from the mount's descriptor, be it wherever it may. First it has
+ * to be in its place, not below another one.
+ */
+static int check_mount(const struct init *init, size_t index, struct hoy_error *err)
+{
+	const struct plan_mount *mount = &init->plan->mounts[index];
+	int *kept = &init->fds->mounts[index];
+	struct statx wanted, found;
+	autoclose int fd = -1;
+
+	if (!is_kernels(*kept)) {
+		cleanup_close(kept);
+		*kept = -1;
+		return 0;
+	}
+	fd = path_open(init->root, mount->destination, O_PATH);
+	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &found) < 0 ||
+	    statx(*kept, "", AT_EMPTY_PATH, STATX_MNT_ID, &wanted) < 0)
+		return fail_at(err, mount->at, fd < 0 ? fd : errno, "look at %s for paths to mask",
+			       mount->destination);
+	if (wanted.stx_mnt_id != found.stx_mnt_id)
+		return fail_at(err, mount->at, 0, "%s was replaced before its paths were masked",
+			       mount->destination);
+	return 0;
+}
+
+static int check_mounts(const struct init *init, struct hoy_error *err)
+{
+	for (size_t i = 0; i < init->plan->mounts_len; i++)
+		if (init->plan->mounts[i].has_paths && check_mount(init, i, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* @returns an O_PATH descriptor or -errno */
+static int open_path(const struct init *init, const struct plan_path *path)
+{
+	int mount = path->mount < 0 ? -1 : init->fds->mounts[path->mount];
+	const char *below;
+
+	if (mount < 0)
+		return path_open(init->root, path->path, O_PATH);
+	below = path->path + strlen(init->plan->mounts[path->mount].destination);
+	return path_open(mount, *below ? below : "/", O_PATH);
+}
+
+/* ---- what is done to them ---- */
+
 static int mask(struct init *init, const struct plan_path *path, struct hoy_error *err)
 {
 	autoclose int target = -1, fd = -1;
 	struct stat st;
 
-	target = path_open(init->root, path->path, O_PATH);
+	target = open_path(init, path);
 	if (target == -ENOENT || target == -ENOTDIR)
 		return 0;
 	if (target < 0 || fstat(target, &st) < 0)
@@ -97,6 +159,8 @@ static int mask(struct init *init, const struct plan_path *path, struct hoy_erro
 
 int step_masked_paths(struct init *init, struct hoy_error *err)
 {
+	if (check_mounts(init, err) < 0)
+		return -1;
 	for (size_t i = 0; i < init->plan->masked_paths_len; i++)
 		if (mask(init, &init->plan->masked_paths[i], err) < 0)
 			return -1;
@@ -110,7 +174,7 @@ static int make_readonly(const struct init *init, const struct plan_path *path,
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE };
 	autoclose int target = -1, fd = -1;
 
-	target = path_open(init->root, path->path, O_PATH);
+	target = open_path(init, path);
 	if (target == -ENOENT || target == -ENOTDIR)
 		return 0;
 	if (target < 0)

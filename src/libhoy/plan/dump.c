@@ -214,6 +214,7 @@ static void put_mount_flags(struct dump *dump, const struct plan_mount *mount)
 	dump_put_flag(dump, "inheritMode", mount->inherit_mode);
 	dump_put_flag(dump, "readonlyLate", mount->readonly_late);
 	dump_put_flag(dump, "fillDevices", mount->fill_devices);
+	dump_put_flag(dump, "hasPaths", mount->has_paths);
 	dump_put_flag(dump, "devpts", mount->is_devpts);
 	dump_put_string(dump, "onProc", mount->proc_rule ? rules[mount->proc_rule] : NULL);
 	dump_put_string(dump, mount->fallback_recursive ? "fallbackTree" : "fallback",

@@ -152,6 +152,8 @@ struct plan_mount {
 	bool readonly_late;
 	/** The tmpfs of /dev: default devices and links are made in it before it is attached. */
 	bool fill_devices;
+	/** A path to be masked or read-only lies in it. */
+	bool has_paths;
 	/** This is a devpts: the container's terminal is opened in it. */
 	bool is_devpts;
 	enum plan_proc_rule proc_rule;
@@ -205,7 +207,10 @@ struct plan_link {
 
 struct plan_path {
 	const char *at;
+	/** Cleaned, absolute inside the container. */
 	const char *path;
+	/** Index of the mount that it lies in, by the name of that; -1 for none. */
+	int mount;
 };
 
 struct plan_sysctl {

@@ -3,6 +3,8 @@
  * The root file system, and the paths in it that are masked or made read-only. Runs in the
  * runtime; pure. Spec: config.md#root, config-linux.md#rootfs-mount-propagation, #masked-paths.
  */
+#include <string.h>
+
 #include "plan/build.h"
 #include "sys/compat.h"
 
@@ -34,6 +36,26 @@ int plan_root(struct plan_builder *builder)
 	return 0;
 }
 
+/* The last mount on the path or above it: what lies below is seen in that one. */
+static int mount_of(struct plan *plan, const char *path)
+{
+	for (size_t i = plan->mounts_len; i > 0; i--) {
+		struct plan_mount *mount = &plan->mounts[i - 1];
+
+		if (mount->kind == PLAN_MOUNT_LINK || mount->kind == PLAN_MOUNT_REMOUNT)
+			continue;
+		if (!plan_is_below(path, mount->destination) &&
+		    strcmp(path, mount->destination) != 0)
+			continue;
+		/* One on "/" is the root itself from then on. */
+		if (mount->destination[1] == '\0')
+			return -1;
+		mount->has_paths = true;
+		return (int)(i - 1);
+	}
+	return -1;
+}
+
 static int copy_paths(struct plan_builder *builder, const char *list,
 		      const struct string_list *from, struct plan_path **ret_paths, size_t *ret_len)
 {
@@ -46,6 +68,7 @@ static int copy_paths(struct plan_builder *builder, const char *list,
 		paths[i].path = plan_clean_path(builder, paths[i].at, from->items[i]);
 		if (!paths[i].path)
 			return -1;
+		paths[i].mount = mount_of(builder->plan, paths[i].path);
 	}
 	*ret_paths = paths;
 	*ret_len = from->len;
