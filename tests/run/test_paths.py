@@ -1,9 +1,12 @@
 """config-linux.md, maskedPaths, readonlyPaths and sysctl."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
+
+from runtime import Container, wait_until
 
 req = pytest.mark.req
 
@@ -162,3 +165,45 @@ def test_sysctl_with_a_read_only_proc_sys(bundle, runtime):
     bundle.linux["sysctl"] = {"net.ipv4.ip_forward": "1"}
     bundle.linux["readonlyPaths"] = ["/proc/sys"]
     assert runtime.sh(bundle, "cat /proc/sys/net/ipv4/ip_forward").ok().stdout == "1\n"
+
+
+# ---- somebody else has the root, too ----
+
+def rename_proc(rootfs):
+    """Where it is not mounted, a mount point is a directory like others."""
+    os.rename(rootfs / "proc", rootfs / "elsewhere")
+    (rootfs / "proc").mkdir()
+
+
+@pytest.mark.hoy
+def test_a_proc_that_was_renamed_before_it_is_masked(bundle, runtime):
+    bundle.linux["maskedPaths"] = ["/proc/version"]
+    bundle.hook_sh("createRuntime", f"mv {bundle.rootfs}/proc {bundle.rootfs}/elsewhere; mkdir {bundle.rootfs}/proc")
+    runtime.refuses(bundle, "mounts[0]", "/proc was replaced")
+
+
+@pytest.mark.hoy
+def test_a_proc_that_is_renamed_while_it_is_masked(bundle, runtime, scratch):
+    """After the first mask is begun, before the second: that one is found all the same."""
+    bundle.sh("while [ ! -e /go ]; do sleep 0.1; done; stat -c %t:%T /proc/version /proc/cmdline; "
+              "echo x >/proc/sys/kernel/domainname || echo refused")
+    bundle.linux["maskedPaths"] = ["/proc/version", "/proc/cmdline"]
+    bundle.linux["readonlyPaths"] = ["/proc/sys"]
+    bundle.hook_sh("createContainer", f"touch {scratch}/hook")
+    # The first mask is a clone of this.
+    runtime.wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", "-P", "/dev/null", "-e", "trace=open_tree",
+                       "-e", "inject=open_tree:delay_enter=3000000", "--"]
+    running = runtime.popen("run", "--bundle", bundle.write(), "c1")
+    runtime.wrapper = []
+    wait_until((scratch / "hook").exists, "the last hook", 20)
+    time.sleep(1)
+    rename_proc(bundle.rootfs)
+    wait_until(lambda: running.poll() is not None or "running" in runtime("state", "c1").stdout, "it to run", 20)
+    if running.poll() is None:
+        os.rmdir(bundle.rootfs / "proc")
+        os.rename(bundle.rootfs / "elsewhere", bundle.rootfs / "proc")
+        (bundle.rootfs / "go").touch()
+        assert runtime.finish(running).ok().stdout == "1:3\n1:3\nrefused\n"
+    else:
+        # This machine was slow: it had not begun.
+        runtime.finish(running).fails("/proc was replaced")
