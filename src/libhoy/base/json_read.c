@@ -8,6 +8,10 @@
 #include "base/json_read.h"
 
 #include <errno.h>
+#include <setjmp.h>
+#include <stdalign.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +35,9 @@ struct level {
 
 struct reader {
 	yajl_handle parser;
+	/** The parser's own memory, and the way out of it when there is no more: it never asks. */
+	struct arena parser_memory;
+	jmp_buf no_memory;
 	const char *bytes;
 	size_t len;
 	struct arena *arena;
@@ -447,6 +454,62 @@ static void explain_syntax(struct reader *reader)
 	yajl_free_error(reader->parser, words);
 }
 
+/* ---- the parser's memory ---- */
+
+/** What stands in front of each piece: its size. */
+#define PIECE_HEADER alignof(max_align_t)
+
+static void *parser_malloc(void *context, size_t size)
+{
+	struct reader *reader = context;
+	unsigned char *piece = size <= SIZE_MAX - PIECE_HEADER
+				       ? arena_alloc(&reader->parser_memory, 1, PIECE_HEADER + size)
+				       : NULL;
+
+	if (!piece)
+		longjmp(reader->no_memory, 1);
+	memcpy(piece, &size, sizeof(size));
+	return piece + PIECE_HEADER;
+}
+
+static void *parser_realloc(void *context, void *old, size_t size)
+{
+	unsigned char *piece = parser_malloc(context, size);
+	size_t old_size = 0;
+
+	if (old)
+		memcpy(&old_size, (unsigned char *)old - PIECE_HEADER, sizeof(old_size));
+	if (old_size > 0)
+		memcpy(piece, old, old_size < size ? old_size : size);
+	return piece;
+}
+
+/** All of it is freed at once. */
+static void parser_free(void *context, void *piece)
+{
+	(void)context;
+	(void)piece;
+}
+
+/** yajl writes to what malloc() returns, be it NULL, so that it must not come back from there. */
+static void parse(struct reader *reader)
+{
+	yajl_alloc_funcs memory = { parser_malloc, parser_realloc, parser_free, reader };
+	yajl_status status;
+
+	if (setjmp(reader->no_memory) != 0) {
+		reader->failed = true;
+		(void)fail(reader->err, ENOMEM, "read JSON");
+		return;
+	}
+	reader->parser = yajl_alloc(&callbacks, &memory, reader);
+	status = yajl_parse(reader->parser, (const unsigned char *)reader->bytes, reader->len);
+	if (status == yajl_status_ok)
+		status = yajl_complete_parse(reader->parser);
+	if (status != yajl_status_ok && !reader->failed)
+		explain_syntax(reader);
+}
+
 int json_read(const char *bytes, size_t len, struct arena *arena,
 	      const struct json_node **ret_document, struct hoy_error *err)
 {
@@ -457,17 +520,9 @@ int json_read(const char *bytes, size_t len, struct arena *arena,
 		.err = err,
 		.line = 1,
 	};
-	yajl_status status;
 
-	reader.parser = yajl_alloc(&callbacks, NULL, &reader);
-	if (!reader.parser)
-		return fail(err, ENOMEM, "read JSON");
-	status = yajl_parse(reader.parser, (const unsigned char *)bytes, len);
-	if (status == yajl_status_ok)
-		status = yajl_complete_parse(reader.parser);
-	if (status != yajl_status_ok && !reader.failed)
-		explain_syntax(&reader);
-	yajl_free(reader.parser);
+	parse(&reader);
+	arena_done(&reader.parser_memory);
 	if (reader.failed)
 		return -1;
 	*ret_document = reader.document;
