@@ -289,6 +289,21 @@ static void print_problems(struct log_file *log, const struct hoy_error *err, si
 	}
 }
 
+/** The error's own words are told even if there is no memory for the rest. */
+static void fail_without_memory(const struct log_file *log, const struct hoy_error *err)
+{
+	static const char json[] = "{\"level\":\"error\",\"msg\":\"out of memory\"}\n";
+	char text[STDERR_FOR_ERRORS], line[sizeof(text) + sizeof("hoy: \n")];
+	size_t len;
+
+	(void)hoy_error_format(err, text, sizeof(text));
+	len = format_text(line, sizeof(line), "hoy: %s\n", text);
+	(void)fd_write_all(STDERR_FILENO, line, len);
+	if (log->fd >= 0)
+		(void)fd_write_all(log->fd, log->json ? json : line,
+				   log->json ? sizeof(json) - 1 : len);
+}
+
 void log_file_fail(struct log_file *log, const struct hoy_error *err)
 {
 	const struct hoy_log_entry entry = {
@@ -303,13 +318,15 @@ void log_file_fail(struct log_file *log, const struct hoy_error *err)
 
 	add_command(&message, log);
 	add_message(&message, log, &entry);
-	if (!message.bytes)
+	text_add_format(&line, "hoy: %s\n", message.bytes ? message.bytes : "");
+	if (message.failed || line.failed) {
+		fail_without_memory(log, err);
 		return;
+	}
 	if (log->json)
 		fail_json(log, &entry, message.bytes, err->hint);
 	else if (log->fd >= 0)
 		write_text(log, HOY_LOG_ERROR, message.bytes);
-	text_add_format(&line, "hoy: %s\n", message.bytes);
 	if (err->hint[0]) {
 		text_add(&hint, "hint: ");
 		text_add_escaped(&hint, err->hint);
