@@ -9,7 +9,7 @@
 
 #include <dirent.h>
 #include <poll.h>
-#include <stdio.h>
+#include <stdalign.h>
 #include <sys/random.h>
 
 #include "base/string.h"
@@ -150,36 +150,29 @@ static bool is_known(const char *name)
 	return false;
 }
 
+/* Not readdir(3), which allocates: a directory is also removed where there is no memory left. */
 int directory_each(int dirfd, int (*function)(int dirfd, const char *name, void *data), void *data)
 {
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct dirent *entry;
-	int r = 0;
-	DIR *stream;
+	autoclose int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	alignas(struct dirent) char buffer[4096];
+	long len;
 
 	if (fd < 0)
 		return -errno;
-	stream = fdopendir(fd);
-	if (!stream) {
-		r = -errno;
-		(void)close(fd);
-		return r;
-	}
-	for (;;) {
-		errno = 0;
-		entry = readdir(stream);
-		if (!entry) {
-			r = -errno;
-			break;
+	while ((len = syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0) {
+		const struct dirent *entry;
+
+		for (long at = 0; at < len; at += entry->d_reclen) {
+			int r = 0;
+
+			entry = (const void *)(buffer + at);
+			if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+				r = function(dirfd, entry->d_name, data);
+			if (r < 0)
+				return r;
 		}
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		r = function(dirfd, entry->d_name, data);
-		if (r < 0)
-			break;
 	}
-	(void)closedir(stream);
-	return r;
+	return len < 0 ? -errno : 0;
 }
 
 static int check_known(int dirfd, const char *name, void *data)
