@@ -98,7 +98,7 @@ static int delete_locked(const struct hoy_context *context, struct container *co
 
 	if (state_read(&container->dir, &container->arena, &container->record, err) < 0 ||
 	    state_compare_copies(&container->dir, container->record, err) < 0)
-		return force ? delete_damaged(container, &log, err) : -1;
+		return force && state_is_damage(err) ? delete_damaged(container, &log, err) : -1;
 	if (!force && check_status(context, container, err) < 0)
 		return -1;
 	return destroy_container(&container->dir, container->record, &log, err);

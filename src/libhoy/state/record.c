@@ -472,6 +472,11 @@ static int read_file(const struct state_dir *dir, struct arena *arena,
 	return 0;
 }
 
+bool state_is_damage(const struct hoy_error *err)
+{
+	return err->code != ENOMEM && err->code != EMFILE && err->code != ENFILE;
+}
+
 int state_read(const struct state_dir *dir, struct arena *arena, struct state_record **ret_record,
 	       struct hoy_error *err)
 {
@@ -481,5 +486,7 @@ int state_read(const struct state_dir *dir, struct arena *arena, struct state_re
 	err->at[0] = '\0';
 	err->line = err->column = 0;
 	fail_in(err, STATE_FILE " of container %s cannot be read", dir->name);
+	if (!state_is_damage(err))
+		return -1;
 	return fail_hint(err, "hoy delete --force %s ends and removes the container", dir->name);
 }

@@ -172,6 +172,9 @@ int state_write(const struct state_dir *dir, const struct state_record *record,
 int state_note_cgroup(const struct state_dir *dir, const struct state_record *record,
 		      struct hoy_error *err);
 
+/** Whether an error of state_read() is about the file, and not about our own means to read it. */
+bool state_is_damage(const struct hoy_error *err);
+
 int state_read(const struct state_dir *dir, struct arena *arena, struct state_record **ret_record,
 	       struct hoy_error *err);
 
