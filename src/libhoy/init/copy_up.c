@@ -37,18 +37,22 @@ static int copy_attributes(int to, const struct stat *st)
 	return 0;
 }
 
-static int copy_file(int from, int to, const char *name, const struct stat *st)
+static int copy_file(int from, int to, const char *name)
 {
 	autoclose int in = -1, out = -1;
+	struct stat st;
 	ssize_t len;
 
 	in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	/* Another file than the one that was looked at, if somebody exchanges them. */
+	if (in >= 0 && (fstat(in, &st) < 0 || !S_ISREG(st.st_mode)))
+		return -ESTALE;
 	out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (in < 0 || out < 0)
 		return -errno;
 	while ((len = sendfile(out, in, NULL, 1 << 20)) > 0)
 		;
-	return len < 0 ? -errno : copy_attributes(out, st);
+	return len < 0 ? -errno : copy_attributes(out, &st);
 }
 
 static int copy_link(int from, int to, const char *name, const struct stat *st)
@@ -92,7 +96,7 @@ static int copy_entry(int from, int to, const char *name, int depth)
 	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	if (S_ISREG(st.st_mode))
-		return copy_file(from, to, name, &st);
+		return copy_file(from, to, name);
 	if (S_ISLNK(st.st_mode))
 		return copy_link(from, to, name, &st);
 	if (S_ISDIR(st.st_mode))

@@ -218,7 +218,7 @@ static int mount_classic(struct init *init, const struct plan_mount *wanted, int
 		return fail_in(err, "mount with long options");
 	here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	format_text(link, sizeof(link), "%d/fd/%d", (int)init->procfs_pid, target);
-	r = fchdir(procfs);
+	r = here < 0 ? -1 : fchdir(procfs);
 	if (r == 0)
 		r = mount(wanted->source ? wanted->source : wanted->fstype, link, wanted->fstype, 0,
 			  wanted->data);
@@ -280,7 +280,11 @@ static int open_target(const struct init *init, const struct plan_mount *mount, 
 static int check_proc_rule(const struct plan_mount *mount, int target, int source,
 			   struct hoy_error *err)
 {
-	if (path_fs_type(target) != PROC_SUPER_MAGIC)
+	long type = path_fs_type(target);
+
+	if (type == 0)
+		return fail_at(err, mount->at, errno, "ask what %s is on", mount->destination);
+	if (type != PROC_SUPER_MAGIC)
 		return 0;
 	if (mount->proc_rule == PLAN_PROC_ALLOWED)
 		return 0;
