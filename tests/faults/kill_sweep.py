@@ -27,13 +27,13 @@ LATE_ENOUGH = 3
 
 
 @functools.cache
-def stop_at():
-    """The program that traces, compiled at its first use and again whenever its text changes."""
-    source = Path(__file__).resolve().parent / "stop_at.c"
-    path = cache_directory() / f"stop-at-{hashlib.sha256(source.read_bytes()).hexdigest()[:16]}"
+def compiled(name, *options):
+    """A C file of this directory, compiled at its first use and again whenever its text changes."""
+    source = Path(__file__).resolve().parent / name
+    path = cache_directory() / f"{source.stem}-{hashlib.sha256(source.read_bytes()).hexdigest()[:16]}"
     if not path.exists():
         new = path.with_suffix(f".{os.getpid()}")
-        subprocess.run(["gcc", "-O1", "-D_GNU_SOURCE", "-o", new, source], check=True, timeout=60)
+        subprocess.run(["gcc", "-O1", "-D_GNU_SOURCE", *options, "-o", new, source], check=True, timeout=60)
         new.rename(path)
     return path
 
@@ -50,7 +50,7 @@ class Sweep:
     def stop(self, words, number, fault="kill", who="itself"):
         """A command with a fault at one point; returns its result, and whether it came to that."""
         exempt = [] if fault == "kill" else [syscalls()[name] for name in UNFAILING if name in syscalls()]
-        self.runtime.wrapper = [str(stop_at()), who, str(number), str(fault),
+        self.runtime.wrapper = [str(compiled("stop_at.c")), who, str(number), str(fault),
                                 "".join(f"{call}," for call in exempt)]
         try:
             result = self.runtime(*words)
