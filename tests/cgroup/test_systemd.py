@@ -255,30 +255,36 @@ ExecStart=/bin/sh -c 'until [ -e /go ]; do sleep 0.1; done'
 """
 
 
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize("user", ["root", "mapped"])
-def test_systemd_in_a_container_limits_its_services(systemd, bundle, runtime, user):
-    if user == "mapped":
-        bundle.user_namespace()
-        os.chown(bundle.rootfs, 100000, 100000)
+def put_systemd_into(bundle):
+    """And what it needs to be the first process. What it says goes to a file of the root."""
     bundle.mount("/usr", "bind", "/usr", ["rbind", "ro"])
     for name in ("lib", "lib64"):
         os.symlink(f"usr/{name}", bundle.rootfs / name)
     for point in ("/run", "/var"):
         bundle.mount(point, "tmpfs", "tmpfs", ["mode=755"])
     bundle.mount("/sys/fs/cgroup", "cgroup", "cgroup", ["nosuid", "noexec", "nodev"])
+    bundle.bind(bundle.file("/console"), "/dev/console")
     bundle.file("/etc/machine-id", "68f9792d6b0b4b0e8a9c3c1f0f7d1a55\n")
     bundle.file("/etc/systemd/system/hoytest.service", INNER_SERVICE)
     bundle.process["env"].append("container=hoy")
     bundle.capabilities("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_SETGID",
                         "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_ADMIN", "CAP_SYS_CHROOT",
                         sets=("bounding", "effective", "permitted"))
+    return bundle.args("/usr/lib/systemd/systemd", "--unit=hoytest.service", "--log-target=console")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("user", ["root", "mapped"])
+def test_systemd_in_a_container_limits_its_services(systemd, bundle, runtime, user):
+    put_systemd_into(bundle)
+    if user == "mapped":
+        bundle.user_namespace()
     limit(bundle, memory={"limit": 128 * MB}, pids={"limit": 100})
-    bundle.args("/usr/lib/systemd/systemd", "--unit=hoytest.service", "--log-target=console")
+    result, console = bundle.rootfs / "result", bundle.rootfs / "console"
     with runtime.running(bundle) as container:
-        result = bundle.rootfs / "result"
-        wait_until(lambda: result.exists() and result.read_text().count("\n") == 2,
-                   f"the service of the inner systemd: {container.created}", 20)
+        wait_until(lambda: (result.exists() and result.read_text().count("\n") == 2) or
+                   container.status == "stopped", "the service of the inner systemd", 20)
+        assert result.exists(), console.read_text()
         assert result.read_text() == f"0::/system.slice/hoytest.service\n{16 * MB}\n"
         assert systemd.read("system.slice/hoytest.service/memory.max") == str(16 * MB)
         assert systemd.read("memory.max") == str(128 * MB)

@@ -1,6 +1,11 @@
 """config-linux.md, cgroupsPath: where a container's cgroup is, without any controller; annotations."""
 
+import subprocess
+import time
+
 import pytest
+
+from runtime import wait_until
 
 req = pytest.mark.req
 pytestmark = pytest.mark.hoy
@@ -108,6 +113,58 @@ def test_pause_and_resume(bundle, runtime):
         assert container.status == "running"
         runtime("pause", "c1").silent()
         runtime("delete", "--force", "c1").silent()
+
+
+def test_pause_of_a_created_container(bundle, runtime):
+    """It cannot be started before it is resumed, and is created again then."""
+    with runtime.created(bundle.args("/bin/sleep", "1000")) as container:
+        runtime("pause", "c1").silent()
+        assert container.status == "paused"
+        container.start().fails("cannot be started: it is paused")
+        runtime("resume", "c1").silent()
+        assert container.status == "created"
+        container.start().silent()
+        assert container.status == "running"
+
+
+def test_a_signal_to_a_paused_container_waits(bundle, runtime):
+    bundle.sh("trap 'exit 5' TERM; echo ready; while :; do sleep 0.1; done")
+    with runtime.running(bundle) as container:
+        wait_until(lambda: container.output == "ready\n", "the trap")
+        runtime("pause", "c1").silent()
+        container.kill("TERM").silent()
+        time.sleep(0.3)
+        assert container.status == "paused"
+        runtime("resume", "c1").silent()
+        container.wait()
+        assert container.status == "stopped"
+        runtime("pause", "c1").fails("container not running")
+        runtime("resume", "c1").fails("container not paused")
+
+
+def test_exec_ignores_a_pause_until_it_ends(bundle, runtime):
+    with runtime.sleeping(bundle):
+        runtime("pause", "c1").silent()
+        waiting = runtime.popen("exec", "--ignore-paused", "c1", "/bin/echo", "resumed")
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(0.5)
+        runtime("resume", "c1").silent()
+        assert runtime.finish(waiting).silent().stdout == "resumed\n"
+
+
+@pytest.mark.parametrize("how", ["kill", "delete"])
+def test_a_payload_that_freezes_itself_can_be_ended(bundle, runtime, how):
+    bundle.mount("/sys/fs/cgroup", "cgroup", "cgroup", ["nosuid", "noexec", "nodev"])
+    bundle.sh("cd /sys/fs/cgroup && mkdir leaf && echo $$ >leaf/cgroup.procs && echo 1 >leaf/cgroup.freeze")
+    with runtime.running(bundle) as container:
+        events = bundle.cgroup / "leaf/cgroup.events"
+        wait_until(lambda: events.exists() and "frozen 1" in events.read_text(), "the freeze")
+        assert container.status == "running"
+        if how == "kill":
+            container.kill("KILL").silent()
+            container.wait()
+        container.delete("--force").silent()
+        assert not bundle.cgroup.exists()
 
 
 # ---- annotations ----
