@@ -262,6 +262,7 @@ def put_systemd_into(bundle):
         os.symlink(f"usr/{name}", bundle.rootfs / name)
     for point in ("/run", "/var"):
         bundle.mount(point, "tmpfs", "tmpfs", ["mode=755"])
+    bundle.mount("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", "ro"])
     bundle.mount("/sys/fs/cgroup", "cgroup", "cgroup", ["nosuid", "noexec", "nodev"])
     bundle.bind(bundle.file("/console"), "/dev/console")
     bundle.file("/etc/machine-id", "68f9792d6b0b4b0e8a9c3c1f0f7d1a55\n")
