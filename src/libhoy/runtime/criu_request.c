@@ -72,7 +72,8 @@ static void add_mount(struct criu_request *request, const char *path, const char
 int criu_request_mounts(struct criu_request *request, struct arena *arena, const struct plan *plan,
 			struct hoy_error *err)
 {
-	const size_t max = plan->mounts_len + plan->devices_len + plan->masked_paths_len + 1;
+	/* With the masks' one name, and a place for the caller. */
+	const size_t max = plan->mounts_len + plan->devices_len + plan->masked_paths_len + 2;
 
 	request->mounts = arena_array(arena, struct criu_mount, max);
 	request->mounts_len = 0;

@@ -23,7 +23,7 @@ void criu_request_options(struct criu_request *request, const struct hoy_criu_op
 
 /**
  * The mounts that come from outside. For a dump the keys are paths of the configuration, as names
- * too, and of every masked path one with the name CRIU_MASK_NAME.
+ * too, and of every masked path one with the name CRIU_MASK_NAME. There is room for one more.
  */
 int criu_request_mounts(struct criu_request *request, struct arena *arena, const struct plan *plan,
 			struct hoy_error *err);

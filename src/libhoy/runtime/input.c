@@ -219,10 +219,13 @@ int input_read(struct input *input, const struct hoy_context *context, const cha
 int input_plan_saved(struct input *input, const struct hoy_context *context,
 		     const struct state_record *record, int directory, struct hoy_error *err)
 {
+	const bool has_notify = faccessat(directory, STATE_NOTIFY, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 	const struct plan_options plan_options = {
 		.id = record->id,
 		.bundle = record->bundle,
 		.cgroup_manager = record->cgroup_manager,
+		/* That it has one will do: nothing is mounted by this plan. */
+		.notify_directory = has_notify ? "/" : NULL,
 	};
 
 	if (input_saved(input, directory, err) < 0)

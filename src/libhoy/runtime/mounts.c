@@ -2,7 +2,8 @@
 /*
  * hoy_mounts_add and hoy_mounts_remove: mounts of a container that runs already. Runs in the
  * runtime, under the container's lock; the mounts are made by a process that init/running_mounts.c
- * describes. The saved configuration stays as it is: nothing reads its mounts again.
+ * describes. The saved configuration stays as it is; but for checkpoint, which cannot dump what was
+ * added, nothing reads its mounts again.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -231,22 +231,41 @@ static int notify(const char *stage, pid_t pid, int terminal, void *data)
 	return r < 0 ? -1 : 0;
 }
 
+/*
+ * Where a container had its notify socket, it finds an empty directory: it has said what it had to
+ * say, and its service manager is not to be told again. Others have no mount of that name.
+ */
+static int add_notify(struct restoration *restoration, const char *stage)
+{
+	struct criu_request *request = &restoration->request;
+	const char *source = arena_format(&restoration->creation.input.arena, "%s/" RESTORE_NOTIFY,
+					  stage);
+
+	request->mounts[request->mounts_len++] = (struct criu_mount){
+		.key = PLAN_NOTIFY_DIRECTORY,
+		.value = source,
+	};
+	return source ? 0 : -1;
+}
+
 static int run_criu(struct restoration *restoration, struct hoy_error *err)
 {
 	struct creation *creation = &restoration->creation;
-	char place[PATH_MAX];
+	char stage[PATH_MAX];
 	int pid, r;
 
 	/* Its own directory will do: what is mounted there is seen by nobody else. */
-	r = (int)fd_path(creation->dir.fd, place, sizeof(place));
+	r = (int)fd_path(creation->dir.fd, stage, sizeof(stage));
 	if (r < 0)
 		return fail(err, r, "find the container's directory");
+	if (add_notify(restoration, stage) < 0)
+		return fail(err, ENOMEM, "list the mounts for CRIU");
 	creation->launch.procfs = launch_open_procfs(err);
 	if (creation->launch.procfs < 0)
 		return -1;
 	restoration->request.notify = notify;
 	restoration->request.data = restoration;
-	pid = restore_in_root(creation->input.plan, place, &restoration->request, err);
+	pid = restore_in_root(creation->input.plan, stage, &restoration->request, err);
 	end_placeholder(restoration);
 	if (restoration->failed)
 		*err = restoration->err;

@@ -24,7 +24,9 @@
 /** What the thread is given, and what it has found. */
 struct view {
 	const struct plan *plan;
-	const char *place;
+	/** A directory that is covered, and the one in it where the root goes. */
+	const char *stage;
+	char place[PATH_MAX];
 	const struct criu_request *request;
 	struct hoy_error *err;
 	/** Binds that are attached while mount points below them are made, -1 = none. */
@@ -37,16 +39,29 @@ static int attach(int tree, int target)
 	return move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
-static int mount_root(const struct view *view, struct hoy_error *err)
+/* Somewhere to put things that only this mount namespace has. */
+static int mount_stage(const struct view *view, struct hoy_error *err)
 {
-	const struct plan_root *root = &view->plan->root;
-	autoclose int tree = -1, place = -1;
+	autoclose int stage = -1;
 
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return fail(err, errno, "make a mount namespace");
 	/* Of the thread alone, as its root and working directory are. */
 	(void)umask(0);
-	place = open(view->place, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (mount("none", view->stage, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755") < 0)
+		return fail(err, errno, "mount a tmpfs on %s", view->stage);
+	stage = open(view->stage, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (stage < 0 || mkdirat(stage, RESTORE_ROOT, 0755) < 0 ||
+	    mkdirat(stage, RESTORE_NOTIFY, 0755) < 0)
+		return fail(err, errno, "make directories in %s", view->stage);
+	return 0;
+}
+
+static int mount_root(const struct view *view, struct hoy_error *err)
+{
+	const struct plan_root *root = &view->plan->root;
+	autoclose int tree = -1, place = open(view->place, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
 	if (place < 0)
 		return fail(err, errno, "open %s", view->place);
 	tree = open_tree(AT_FDCWD, root->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
@@ -181,19 +196,19 @@ static void *run(void *data)
 {
 	struct view *view = data;
 
-	if (mount_root(view, view->err) == 0 && make_targets(view, view->err) == 0 &&
-	    set_readonly(view, view->err) == 0)
+	if (mount_stage(view, view->err) == 0 && mount_root(view, view->err) == 0 &&
+	    make_targets(view, view->err) == 0 && set_readonly(view, view->err) == 0)
 		view->result = run_criu(view, view->err);
 	return NULL;
 }
 
-int restore_in_root(const struct plan *plan, const char *place, const struct criu_request *request,
+int restore_in_root(const struct plan *plan, const char *stage, const struct criu_request *request,
 		    struct hoy_error *err)
 {
 	struct arena arena = { 0 };
 	struct view view = {
 		.plan = plan,
-		.place = place,
+		.stage = stage,
 		.request = request,
 		.err = err,
 		.binds = arena_array(&arena, int, plan->mounts_len + 1),
@@ -204,6 +219,7 @@ int restore_in_root(const struct plan *plan, const char *place, const struct cri
 
 	if (!view.binds)
 		return fail(err, ENOMEM, "prepare the root for CRIU");
+	format_text(view.place, sizeof(view.place), "%s/" RESTORE_ROOT, stage);
 	for (size_t i = 0; i < plan->mounts_len; i++)
 		view.binds[i] = -1;
 	r = pthread_create(&thread, NULL, run, &view);
