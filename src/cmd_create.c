@@ -50,13 +50,17 @@ static unsigned int count_listen_fds(void)
 	return (unsigned int)number;
 }
 
-/* Checked before hoy opens anything of its own, which would take these numbers. */
-static int check_preserved(struct hoy_error *err)
+int check_preserved(const struct program *program, unsigned int preserve_fds,
+		    unsigned int listen_fds, struct hoy_error *err)
 {
-	for (unsigned int fd = 3; fd < 3 + line.preserve_fds + line.listen_fds; fd++)
-		if (fcntl((int)fd, F_GETFD) < 0)
-			return fail(err, errno, "--preserve-fds=%u: descriptor %u is not open",
-				    line.preserve_fds, fd);
+	for (unsigned int i = 0; i < preserve_fds + listen_fds; i++) {
+		const int fd = 3 + (int)i;
+
+		/* The log is the only one that hoy has opened so far. */
+		if (fcntl(fd, F_GETFD) < 0 || fd == program->log->fd)
+			return fail(err, EBADF, "--preserve-fds=%u: descriptor %d is not open",
+				    preserve_fds, fd);
+	}
 	return 0;
 }
 
@@ -80,7 +84,7 @@ int create_command_line(const struct program *program, struct hoy_create_options
 {
 	line.listen_fds = count_listen_fds();
 	line.notify = create_notify_socket(program) != NULL;
-	if (check_preserved(err) < 0)
+	if (check_preserved(program, line.preserve_fds, line.listen_fds, err) < 0)
 		return -1;
 	if (line.config_file)
 		program->log->config_name = line.config_file;

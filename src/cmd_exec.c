@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "command.h"
+#include "cmd_create.h"
 #include "foreground.h"
 #include "sys/error.h"
 
@@ -87,6 +87,8 @@ int cmd_exec(const struct program *program, char **words, struct hoy_error *err)
 	status = check_line(args, err);
 	if (status < 0)
 		return status;
+	if (check_preserved(program, line.preserve_fds, 0, err) < 0)
+		return fail_not_started(err);
 	line.args = args[0] ? args : NULL;
 	line.env = env.items;
 	line.additional_gids = additional_gids.items;

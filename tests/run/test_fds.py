@@ -101,6 +101,19 @@ def test_preserve_fds_that_are_not_open(bundle, runtime):
 
 
 @pytest.mark.hoy
+@pytest.mark.parametrize("command", ["create", "exec"])
+def test_no_descriptor_of_our_own_is_preserved(bundle, runtime, scratch, command):
+    """The log takes the first number that is free, and more is opened later: none of it is the caller's."""
+    runtime.globals += ["--log", str(scratch / "log")]
+    with runtime.sleeping(bundle, name="c2"):
+        words = ["exec", "c2", "/bin/true"] if command == "exec" else ["create", "--bundle", bundle.path, "c1"]
+        for count in (1, 5):
+            result = runtime(words[0], f"--preserve-fds={count}", *words[1:])
+            result.fails("preserve-fds", "descriptor 3", "not open", status=255 if command == "exec" else 1)
+    runtime("state", "c1").fails("does not exist")
+
+
+@pytest.mark.hoy
 @pytest.mark.parametrize("value", ["x", "-1", "1x", "4294967296", ""])
 def test_preserve_fds_must_be_a_number(bundle, runtime, value):
     bundle.write()
