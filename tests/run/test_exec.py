@@ -3,10 +3,13 @@
 import json
 import os
 import stat
+import time
 
 import pytest
 
+import leaks
 from bundle import rule
+from fixtures import is_long
 from runtime import Seen, wait_until
 
 req = pytest.mark.req
@@ -259,3 +262,64 @@ def test_a_set_uid_program_of_exec(bundle, runtime):
     with runtime.sleeping(bundle):
         seen = runtime("exec", "-u", "1000", "c1", "/tmp/probe", "uids").ok().json
         assert seen["uids"] == [1000, 0, 0, 0]
+
+
+@pytest.mark.hoy
+def test_a_paused_container(bundle, runtime):
+    """Refused; with --ignore-paused the process is there, and runs when the others do."""
+    with runtime.sleeping(bundle) as container:
+        runtime("pause", "c1").ok()
+        container.exec("--", "/bin/true").fails("c1", "paused", status=255)
+        process = runtime.popen("exec", "--ignore-paused", "c1", "/bin/echo", "went on")
+        time.sleep(0.2)
+        assert process.poll() is None
+        runtime("resume", "c1").ok()
+        assert runtime.finish(process).silent().stdout == "went on\n"
+
+
+@pytest.mark.hoy
+def test_preserved_descriptors(bundle, runtime):
+    read, write = os.pipe()
+
+    def arrange():
+        os.dup2(read, 200)
+        os.dup2(200, 3)
+    os.write(write, b"through")
+    with runtime.sleeping(bundle):
+        words = ("exec", "--preserve-fds", "1", "c1", "/bin/sh", "-c", "head -c 7 <&3; echo; exec /bin/probe fds")
+        result = runtime(*words, preexec_fn=arrange, close_fds=False).ok()
+        text, seen = result.stdout.splitlines()
+        assert text == "through" and [entry["fd"] for entry in json.loads(seen)["fds"]] == [0, 1, 2, 3]
+    os.close(read)
+    os.close(write)
+
+
+@pytest.mark.hoy
+def test_ends_at_once(bundle, runtime):
+    """Whatever ends at which moment: its status comes, and none hangs."""
+    with runtime.sleeping(bundle) as container:
+        for number in range(40):
+            assert container.exec("--", "/bin/sh", "-c", f"exit {number}").status == number
+        for number in range(10):
+            assert container.exec("--", "/bin/sh", "-c", "kill -KILL $$").status == 137
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.hoy
+def test_a_thousand_leave_nothing(bundle, runtime):
+    """Neither descriptors nor cgroups nor zombies, in the container, in its first process or here."""
+    count = 10000 if is_long() else 1000
+    with runtime.sleeping(bundle) as container:
+        def seen():
+            return (sorted(os.listdir(container.proc("fd"))), sorted(os.listdir(runtime.state_root / "c1")),
+                    [path.name for path in bundle.cgroup.iterdir() if path.is_dir()],
+                    (bundle.cgroup / "cgroup.procs").read_text(), container.proc("mountinfo").read_text())
+        before = seen()
+        for first in range(0, count, 4):
+            processes = [runtime.popen("exec", "c1", "/bin/sh", "-c", f"exit {number % 7}")
+                         for number in range(first, first + 4)]
+            for number, process in enumerate(processes, first):
+                assert process.wait(timeout=20) == number % 7
+            runtime.close()
+        wait_until(lambda: seen() == before, "nothing to be left")
+        assert not [name for pid, (state, name) in leaks.children().items() if state == "Z"]

@@ -312,3 +312,56 @@ def test_console_over_what_the_image_has_there(bundle, runtime, console, scratch
     finally:
         runtime("delete", "--force", "c1")
     assert canary.read_text() == "canary" and canary.stat().st_uid == 0
+
+
+@pytest.mark.hoy
+def test_exec_follows_the_size(bundle, runtime):
+    with runtime.sleeping(bundle):
+        script = "stty size; read x; stty size"
+        with in_foreground(runtime, "exec", "-t", "c1", "/bin/sh", "-c", script) as (pid, master):
+            read_until(master, b"\n")
+            fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 99, 0, 0))
+            os.kill(pid, signal.SIGWINCH)
+            time.sleep(0.1)
+            os.write(master, b"\r")
+            assert b"33 99" in read_until(master, b"33 99")
+            assert exit_status(pid) == 0
+
+
+@pytest.mark.hoy
+def test_exec_without_a_terminal_on_stdin(bundle, runtime, scratch):
+    """What is read ends the input; carriage returns come from the caller's terminal alone: none here."""
+    (scratch / "in").write_text("typed\n")
+    with runtime.sleeping(bundle), open(scratch / "in", encoding="ascii") as stdin:
+        result = runtime("exec", "-t", "c1", "/bin/sh", "-c", "read x; tty; echo got $x; cat; exit 5",
+                         stdin=stdin)
+        assert result.status == 5
+        assert "/dev/pts/0\ngot typed\n" in result.stdout and "\r" not in result.stdout
+
+
+@pytest.mark.hoy
+def test_exec_puts_the_terminal_back(bundle, runtime):
+    read, write = pty.openpty()
+    before = termios.tcgetattr(write)
+    with runtime.sleeping(bundle):
+        result = runtime("exec", "-t", "c1", "/bin/true", stdin=write, stdout=write, start_new_session=True)
+        assert result.status == 0
+        assert runtime("exec", "-t", "c1", "/no/such", stdin=write, stdout=write,
+                       start_new_session=True).status == 255
+    assert termios.tcgetattr(write) == before
+    os.close(read)
+    os.close(write)
+
+
+@pytest.mark.hoy
+def test_exec_of_a_process_file_with_a_terminal(bundle, runtime, console, scratch):
+    """How conmon does it: the size of the terminal comes with the process."""
+    process = {"terminal": True, "consoleSize": {"height": 25, "width": 80}, "cwd": "/",
+               "args": ["/bin/sh", "-c", "stty size; sleep 1000"], "env": ["PATH=/bin"],
+               "user": {"uid": 1000, "gid": 1000}}
+    (scratch / "process.json").write_text(json.dumps(process))
+    with runtime.sleeping(bundle):
+        runtime("exec", "--process", scratch / "process.json", "--detach", "--pid-file", scratch / "pid",
+                "--console-socket", console.path, "c1").silent()
+        assert console.accept().read() == b"25 80\r\n"
+        assert int((scratch / "pid").read_text()) > 0
