@@ -159,3 +159,25 @@ def make_bundle(session, scratch):
 @pytest.fixture
 def bundle(make_bundle):
     return make_bundle("bundle")
+
+
+RACER = r"""
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+one, two = (os.fsencode(name) for name in sys.argv[1:3])
+while True:
+    libc.renameat2(-100, one, -100, two, 2)
+"""
+
+
+@pytest.fixture
+def racing():
+    """Exchanges two names of a volume over and over."""
+    processes = []
+
+    def start(one, two):
+        processes.append(subprocess.Popen(["/usr/bin/python3", "-c", RACER, one, two]))
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()

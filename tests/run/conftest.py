@@ -6,5 +6,5 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 from fixtures import (  # noqa: E402, F401  pytest finds them by their names here
-    bundle, make_bundle, pytest_collection_modifyitems, pytest_configure, runtime, scratch, session,
-    time_limit)
+    bundle, make_bundle, pytest_collection_modifyitems, pytest_configure, racing, runtime, scratch,
+    session, time_limit)

@@ -2,10 +2,8 @@
 
 import os
 import shutil
-import signal
 import socket
 import stat
-import subprocess
 import time
 
 import pytest
@@ -141,28 +139,6 @@ def test_passwd_and_group_that_are_traps(bundle, runtime, name, kind):
         path.write_text("x" * 2**20 + ":" * 2**20 + "\n")
     result = runtime.run(bundle.args("/bin/echo", "ok"), limit=5)
     assert result.stdout == "ok\n" or result.status != 0
-
-
-RACER = r"""
-import ctypes, os, sys
-libc = ctypes.CDLL(None)
-one, two = (os.fsencode(name) for name in sys.argv[1:3])
-while True:
-    libc.renameat2(-100, one, -100, two, 2)
-"""
-
-
-@pytest.fixture
-def racing():
-    """Exchanges two names of a volume over and over."""
-    processes = []
-
-    def start(one, two):
-        processes.append(subprocess.Popen(["/usr/bin/python3", "-c", RACER, one, two]))
-    yield start
-    for process in processes:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
 
 
 @pytest.mark.timeout(90)

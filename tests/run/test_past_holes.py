@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from bundle import syscalls
 from canary import Canary
+from fixtures import is_long
 from runtime import program, wait_until
 
 req = pytest.mark.req
@@ -161,6 +163,33 @@ def test_very_many_mounts(bundle, runtime):
     assert limit > count
 
 
+@pytest.mark.hoy
+@pytest.mark.skipif(not is_long(), reason="a minute for 100,000 mounts: HOY_LONG=1")
+@pytest.mark.timeout(600)
+def test_more_mounts_than_the_kernel_takes(bundle, runtime):
+    for number in range(int(Path("/proc/sys/fs/mount-max").read_text()) + 1):
+        bundle.mount(f"/m/{number}", "tmpfs", "tmpfs", ["size=4k"])
+    bundle.write()
+    runtime("create", "--bundle", bundle.path, "c1", limit=500).fails("mounts[", "No space left on device")
+    runtime("state", "c1").fails("does not exist")
+
+
+@pytest.mark.hoy
+@pytest.mark.parametrize("count", [200, 341, 10000])
+def test_very_many_id_maps(bundle, runtime, count):
+    """The kernel takes 340 lines and less than a page of text: those, or an error that names the map."""
+    bundle.user_namespace()
+    for kind in ("uidMappings", "gidMappings"):
+        bundle.linux[kind] = [{"containerID": 0, "hostID": 100000, "size": 65536}] + [
+            {"containerID": 100000 + 2 * n, "hostID": 200000 + 2 * n, "size": 1} for n in range(count - 1)]
+    if count < 340:
+        lines = runtime.sh(bundle, "cat /proc/self/uid_map").ok().stdout.splitlines()
+        assert [int(line.split()[1]) for line in lines] == [100000] + [
+            200000 + 2 * n for n in range(count - 1)]
+    else:
+        runtime.refuses(bundle, "linux.uidMappings")
+
+
 # ---- cgroup paths and keys that lead out ----
 
 @req("linux.cgroupsPath.invalid")
@@ -259,6 +288,45 @@ def test_masks_are_made_of_the_real_null(bundle, runtime, canary, kind):
         assert result.stdout == "1:3\n1:3\n"
     else:
         result.fails("/dev/null")
+
+
+# ---- 2025-52565: a console that leads out ----
+
+@pytest.mark.hoy
+@pytest.mark.timeout(60)
+def test_a_console_that_is_raced_for(bundle, runtime, canary, racing):
+    """Another container exchanges /dev/console of the image with a link: the pty is on it, or create fails.
+
+    The pty then goes with the name that it is on, for as long as they are exchanged.
+    """
+    bundle.unmount("/dev", "/dev/pts").mount("/dev/pts", "devpts", "devpts", ["newinstance", "ptmxmode=0666"])
+    (bundle.rootfs / "dev/console").touch()
+    (bundle.rootfs / "dev/link").symlink_to(canary.path / "dev/console")
+    bundle.process["terminal"] = True
+    bundle.sh("""for n in $(seq 1000); do
+        case $(stat -c %t /dev/console /dev/link 2>&1) in *88*) echo found; exit; esac; done""").write()
+    racing(bundle.rootfs / "dev/console", bundle.rootfs / "dev/link")
+    deadline = time.monotonic() + (60 if is_long() else 3)
+    while time.monotonic() < deadline:
+        result = runtime("run", "--bundle", bundle.path, "c1")
+        assert result.status in (0, 1), result
+        assert result.status == 1 or "found" in result.stdout, result
+        canary.check()
+
+
+# ---- 2025-52881, 2025-62596: a sysctl or label that is written to another file ----
+
+@pytest.mark.hoy
+def test_sysctls_and_labels_never_go_by_a_path_of_the_container(bundle, runtime):
+    """Whatever is in the container's /proc: they are written below a procfs that no container has seen."""
+    bundle.linux["sysctl"] = {"net.ipv4.ip_forward": "1", "kernel.domainname": "x"}
+    calls = runtime.trace(bundle.args("/bin/true"), "open,openat,openat2,creat")
+    written = [line for line in calls if '"sys/' in line or "/proc/sys/net" in line or "attr/" in line]
+    assert len(written) == 2, written
+    for line in written:
+        assert re.search(r'openat2\(\d+, "sys/', line), line
+        assert all(word in line for word in ("RESOLVE_BENEATH", "RESOLVE_NO_XDEV", "RESOLVE_NO_SYMLINKS",
+                                             "RESOLVE_NO_MAGICLINKS")), line
 
 
 # ---- 2026-41579, 2026-47766, 2025-24965, 2026-55686, 2026-87766: links that hoy is to write through ----
