@@ -36,6 +36,7 @@ const struct command commands[] = {
 	{ "events", "ID", "print what a container uses, and when it lacks memory", events_options,
 	  1, 1, 0, cmd_events },
 	{ "delete", "ID", "remove a stopped container", delete_options, 1, 1, 0, cmd_delete },
+	{ "explain", "[ID]", "print what create would do", explain_options, 0, 1, 0, cmd_explain },
 	{ "spec", "", "write a default configuration", spec_options, 0, 0, 0, cmd_spec },
 	{ "features", "", "print what this runtime can do", no_options, 0, 0, 0, cmd_features },
 	{ "install", "podman|containerd|crio|docker", "have an engine use hoy", install_options, 0,

@@ -60,6 +60,7 @@ int cmd_create(const struct program *program, char **words, struct hoy_error *er
 int cmd_delete(const struct program *program, char **words, struct hoy_error *err);
 int cmd_events(const struct program *program, char **words, struct hoy_error *err);
 int cmd_exec(const struct program *program, char **words, struct hoy_error *err);
+int cmd_explain(const struct program *program, char **words, struct hoy_error *err);
 int cmd_features(const struct program *program, char **words, struct hoy_error *err);
 int cmd_help(const struct program *program, char **words, struct hoy_error *err);
 int cmd_install(const struct program *program, char **words, struct hoy_error *err);
@@ -78,9 +79,9 @@ int cmd_update(const struct program *program, char **words, struct hoy_error *er
 
 /* Each command's options stand beside its function. */
 extern const struct option checkpoint_options[], create_options[], criu_options[], delete_options[],
-	events_options[], exec_options[], help_options[], install_options[], kill_options[],
-	list_options[], no_options[], ps_options[], restore_options[], run_options[],
-	spec_options[], update_options[];
+	events_options[], exec_options[], explain_options[], help_options[], install_options[],
+	kill_options[], list_options[], no_options[], ps_options[], restore_options[],
+	run_options[], spec_options[], update_options[];
 
 /* The options that stand before the command. */
 extern const struct option global_options[];

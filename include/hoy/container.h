@@ -83,6 +83,16 @@ struct hoy_create_options {
 int hoy_create(const struct hoy_context *context, const char *id,
 	       const struct hoy_create_options *options, struct hoy_error *err);
 
+/**
+ * What hoy_create() would do, as text of one entry a line or as a JSON object; nothing is done. The
+ * text is for people, the JSON for programs that know this version.
+ * @param id        that the container would have
+ * @param ret_text  release with free()
+ */
+int hoy_explain(const struct hoy_context *context, const char *id,
+		const struct hoy_create_options *options, bool as_json, char **ret_text,
+		struct hoy_error *err);
+
 struct hoy_start_options {
 	/**
 	 * The service manager's socket (sd_notify(3)), '@' before an abstract name; NULL for none.
