@@ -103,7 +103,7 @@ def operation_lifecycle(runtime, bundles):
 
 
 def operation_exec(runtime, _bundles):
-    return runtime("exec", "pause", "/true")
+    return runtime("exec", runtime.name, "/true")
 
 
 OPERATIONS = {
@@ -117,15 +117,17 @@ OPERATIONS = {
 def paused_container(runtime, bundles):
     """A container to exec into, for as long as the context lasts."""
     pid_file = runtime.directory / "pid"
-    runtime("create", "--bundle", bundles["pause"], "--pid-file", str(pid_file), "pause")
+    # Two builds of one runtime would have their cgroups at the same place.
+    name = runtime.name
+    runtime("create", "--bundle", bundles["pause"], "--pid-file", str(pid_file), name)
     pid = int(pid_file.read_text())
     try:
-        runtime("start", "pause")
+        runtime("start", name)
         yield
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-        runtime("delete", "pause")
+        runtime("delete", name)
 
 
 def make_bundles(hoy, directory, limits):
