@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -399,6 +400,26 @@ static int fill_options(struct criu_opts *opts, const char *program,
 	return add_lists(opts, request, err);
 }
 
+/*
+ * In the child that libcriu forks to become CRIU, which answers to nobody if we are killed: in the
+ * container's cgroup it ends with that, and so does what it has made so far.
+ */
+static void enter_cgroup(void)
+{
+	if (notified && notified->cgroup_procs > 0 && write(notified->cgroup_procs, "0", 1) != 1)
+		_exit(127);
+}
+
+/* For good, as it cannot be taken back; it does nothing outside of a request. */
+static int watch_forks(struct hoy_error *err)
+{
+	static bool is_watched;
+	int r = is_watched ? 0 : pthread_atfork(NULL, NULL, enter_cgroup);
+
+	is_watched = is_watched || r == 0;
+	return r == 0 ? 0 : fail(err, r, "prepare a request to CRIU");
+}
+
 /* @returns CRIU's answer */
 static int call(struct criu_opts *opts, const struct criu_request *request)
 {
@@ -428,7 +449,7 @@ int criu_run(const struct criu_request *request, struct hoy_error *err)
 	char program[PATH_MAX];
 	int r;
 
-	if (load_library(err) < 0 || find_program(program, err) < 0)
+	if (load_library(err) < 0 || find_program(program, err) < 0 || watch_forks(err) < 0)
 		return -1;
 	if (criu.init_opts(&opts) < 0)
 		return fail(err, ENOMEM, "prepare a request to CRIU");

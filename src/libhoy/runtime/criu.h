@@ -58,6 +58,8 @@ struct criu_request {
 	/** Restore: takes the place of the cgroup that was dumped, from the root of cgroup2. */
 	const char *cgroup_root;
 	enum criu_cgroup_mode cgroup_mode;
+	/** cgroup.procs of the cgroup that CRIU itself and all it makes is born into; 0 = ours. */
+	int cgroup_procs;
 	/** An enum hoy_network_lock: libcriu's numbers. */
 	int network_lock;
 	/** CLONE_NEWNET or 0. */

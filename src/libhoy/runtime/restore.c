@@ -35,7 +35,7 @@
 struct restoration {
 	struct creation creation;
 	const struct hoy_restore_options *options;
-	int images, work;
+	int images, work, cgroup_procs;
 	/** Its descriptors are owned. */
 	struct criu_request request;
 	/** A process that keeps a scope of systemd while nobody else is in it; -1 = none. */
@@ -171,6 +171,12 @@ static int prepare_cgroup(struct restoration *restoration, struct hoy_error *err
 		request->cgroup_mode = CRIU_CGROUPS_IGNORE;
 		return 0;
 	}
+	restoration->cgroup_procs = openat(creation->leaf >= 0 ? creation->leaf
+							       : creation->cgroup.fd,
+					   "cgroup.procs", O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (restoration->cgroup_procs < 0)
+		return fail(err, errno, "open cgroup.procs of %s", creation->cgroup.path);
+	request->cgroup_procs = restoration->cgroup_procs;
 	request->cgroup_root = creation->cgroup.path +
 			       strlen(creation->input.plan->cgroup.mount_point);
 	return 0;
@@ -324,6 +330,7 @@ static void restoration_done(struct restoration *restoration)
 		(void)close(restoration->request.descriptors[i].fd);
 	cleanup_close(&restoration->images);
 	cleanup_close(&restoration->work);
+	cleanup_close(&restoration->cgroup_procs);
 	creation_done(&restoration->creation);
 }
 
@@ -343,6 +350,7 @@ int hoy_restore(const struct hoy_context *context, const char *id,
 		.options = options,
 		.images = -1,
 		.work = -1,
+		.cgroup_procs = -1,
 		.placeholder = -1,
 	};
 	struct creation *creation = &restoration.creation;
