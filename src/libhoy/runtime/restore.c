@@ -16,6 +16,7 @@
 
 #include <hoy/container.h>
 
+#include "cgroup/leaf.h"
 #include "runtime/context.h"
 #include "runtime/creation.h"
 #include "runtime/criu_request.h"
@@ -148,7 +149,11 @@ static int adopt_placeholder(struct restoration *restoration, struct hoy_error *
 	creation->record.cgroup = creation->cgroup.path;
 	creation->record.cgroup_inode = creation->cgroup.inode;
 	creation->record.device_program = creation->cgroup.device_program;
-	return state_write(&creation->dir, &creation->record, err);
+	if (state_write(&creation->dir, &creation->record, err) < 0)
+		return -1;
+	if (plan->leaf)
+		creation->leaf = leaf_make(&creation->cgroup, plan, pid, err);
+	return plan->leaf && creation->leaf < 0 ? -1 : 0;
 }
 
 static void end_placeholder(struct restoration *restoration)
@@ -162,7 +167,9 @@ static void end_placeholder(struct restoration *restoration)
 
 static int prepare_cgroup(struct restoration *restoration, struct hoy_error *err)
 {
-	const struct creation *creation = &restoration->creation;
+	struct creation *creation = &restoration->creation;
+	const struct plan_cgroup *plan = &creation->input.plan->cgroup;
+	struct arena *arena = &creation->input.arena;
 	struct criu_request *request = &restoration->request;
 
 	if (adopt_placeholder(restoration, err) < 0)
@@ -177,8 +184,12 @@ static int prepare_cgroup(struct restoration *restoration, struct hoy_error *err
 	if (restoration->cgroup_procs < 0)
 		return fail(err, errno, "open cgroup.procs of %s", creation->cgroup.path);
 	request->cgroup_procs = restoration->cgroup_procs;
-	request->cgroup_root = creation->cgroup.path +
-			       strlen(creation->input.plan->cgroup.mount_point);
+	/* Where the root of its cgroup namespace was made. */
+	request->cgroup_root = arena_format(arena, "%s%s%s",
+					    creation->cgroup.path + strlen(plan->mount_point),
+					    plan->leaf ? "/" : "", plan->leaf ? plan->leaf : "");
+	if (!request->cgroup_root)
+		return fail(err, ENOMEM, "tell CRIU the cgroup");
 	return 0;
 }
 
