@@ -365,3 +365,17 @@ def test_exec_of_a_process_file_with_a_terminal(bundle, runtime, console, scratc
                 "--console-socket", console.path, "c1").silent()
         assert console.accept().read() == b"25 80\r\n"
         assert int((scratch / "pid").read_text()) > 0
+
+
+@pytest.mark.hoy
+@pytest.mark.parametrize("kind", ["link", "directory", "fifo"])
+def test_exec_where_the_container_has_replaced_the_multiplexer(bundle, runtime, console, scratch, kind):
+    """Nothing but a devpts is opened: a FIFO would hang, and opening some devices does something."""
+    bundle.capabilities("CAP_SYS_ADMIN", "CAP_MKNOD")
+    script = {"link": "rmdir /dev/pts; ln -s /proc/1/root/tmp /dev/pts", "directory": ":",
+              "fifo": "mkfifo /dev/pts/ptmx"}[kind]
+    bundle.sh(f"umount /dev/pts; {script}; mkfifo /tmp/ptmx; echo ready; exec sleep 1000")
+    with runtime.running(bundle) as container:
+        wait_until(lambda: container.output == "ready\n", "the program")
+        container.exec("--tty", "--detach", "--console-socket", console.path, "--", "/bin/true").fails(
+            "process.terminal", "pty multiplexer", status=255)

@@ -23,17 +23,35 @@
 /* The group that owns terminals on every distribution. */
 #define TTY_GROUP 5
 
-/* The multiplexer of our own devpts, else (the configuration mounts none) of what is at /dev/pts.
+/*
+ * Of our own devpts, else (the configuration mounts none, or this is `exec`) of what is at
+ * /dev/pts. The container may have put anything there, and opening some devices does something.
  */
+static int open_devpts(const struct init *init)
+{
+	autoclose int root = -1, fd = -1;
+
+	if (init->devpts >= 0)
+		return fcntl(init->devpts, F_DUPFD_CLOEXEC, 3);
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return -1;
+	fd = path_open(root, "/dev/pts", O_PATH | O_DIRECTORY);
+	if (fd < 0 || path_fs_type(fd) != DEVPTS_SUPER_MAGIC) {
+		errno = fd < 0 ? -fd : ENODEV;
+		return -1;
+	}
+	return take_fd(&fd);
+}
+
 static int open_multiplexer(const struct init *init, struct hoy_error *err)
 {
+	autoclose int devpts = open_devpts(init);
 	autoclose int fd = -1;
 	struct stat st;
 
-	if (init->devpts >= 0)
-		fd = openat(init->devpts, "ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW);
-	else
-		fd = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW);
+	if (devpts >= 0)
+		fd = openat(devpts, "ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return fail_at(err, "process.terminal", errno, "open the pty multiplexer");
 	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2) ||
