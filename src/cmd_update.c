@@ -20,6 +20,7 @@
 #define FILE_SIZE_MAX (1024 * 1024)
 
 static const char *file;
+static struct hoy_update_options line;
 
 enum limit_kind {
 	/** Decimal, -1 where there is "no limit". */
@@ -95,6 +96,10 @@ const struct option update_options[] = {
 	LIMIT("memory-reservation", MEMORY_RESERVATION, "BYTES", "memory kept from reclaim"),
 	LIMIT("memory-swap", MEMORY_SWAP, "BYTES", "memory and swap together"),
 	LIMIT("pids-limit", PIDS_LIMIT, "COUNT", "processes and threads, -1 for no limit"),
+	{ "l3-cache-schema", 0, OPTION_TEXT, &line.l3_cache_schema, "SCHEMA",
+	  "share of the third-level cache, by resctrl: L3:0=f", NULL },
+	{ "mem-bw-schema", 0, OPTION_TEXT, &line.mem_bw_schema, "SCHEMA",
+	  "memory bandwidth, by resctrl: MB:0=50", NULL },
 	LIMIT("cpu-rt-period", CPU_RT_PERIOD, "US", "ignored: only cgroup v1 has it"),
 	LIMIT("cpu-rt-runtime", CPU_RT_RUNTIME, "US", "ignored: only cgroup v1 has it"),
 	LIMIT("kernel-memory", KERNEL_MEMORY, "BYTES", "ignored: only cgroup v1 has it"),
@@ -168,8 +173,6 @@ static char *compose(const struct program *program, struct hoy_error *err)
 	struct json_writer writer = { 0 };
 	char *text;
 
-	if (!is_any_given())
-		return fail(err, 0, "no limit is given"), NULL;
 	json_write_object(&writer, NULL);
 	for (size_t i = 0; i < ARRAY_LEN(objects); i++)
 		if (write_object(program, &writer, objects[i], err) < 0) {
@@ -224,7 +227,15 @@ static char *read_file(const struct program *program, struct hoy_error *err)
 
 int cmd_update(const struct program *program, char **words, struct hoy_error *err)
 {
-	autofree char *text = file ? read_file(program, err) : compose(program, err);
+	autofree char *text = NULL;
 
-	return text ? hoy_update(&program->context, words[0], text, err) : -1;
+	if (file || is_any_given()) {
+		text = file ? read_file(program, err) : compose(program, err);
+		if (!text)
+			return -1;
+	} else if (!line.l3_cache_schema && !line.mem_bw_schema) {
+		return fail(err, 0, "no limit is given");
+	}
+	line.resources = text;
+	return hoy_update(&program->context, words[0], &line, err);
 }

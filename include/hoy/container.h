@@ -267,14 +267,20 @@ int hoy_restore(const struct hoy_context *context, const char *id,
  */
 int hoy_checkpoint_check(struct hoy_error *err);
 
+struct hoy_update_options {
+	/** JSON text of a linux.resources object, or NULL; what it does not name stays. Lists are
+	 *  replaced as a whole. */
+	const char *resources;
+	/** As in linux.intelRdt, or NULL. */
+	const char *l3_cache_schema, *mem_bw_schema;
+};
+
 /**
- * Changes limits of a container.
- * @param resources  JSON text of a linux.resources object; what it does not name stays. Lists are
- *                   replaced as a whole.
- * Either all of it holds afterwards and is saved with the container, or the old values do.
+ * Changes limits of a container. Either all of it holds afterwards and is saved with the container,
+ * or the old values do.
  */
-int hoy_update(const struct hoy_context *context, const char *id, const char *resources,
-	       struct hoy_error *err);
+int hoy_update(const struct hoy_context *context, const char *id,
+	       const struct hoy_update_options *options, struct hoy_error *err);
 
 /**
  * Mounts what the file lists (JSON, a list as `mounts` of a configuration) in a running container.

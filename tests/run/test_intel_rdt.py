@@ -35,3 +35,16 @@ def test_nothing_redirects_it(bundle, runtime, scratch):
 def test_untouched_where_it_is_not_asked_for(bundle, runtime):
     calls = runtime.trace(bundle.args("/bin/true"), "%file")
     assert calls and not [line for line in calls if "resctrl" in line]
+
+
+@without
+@pytest.mark.hoy
+@pytest.mark.parametrize("words", [["--l3-cache-schema", "L3:0=f"], ["--mem-bw-schema=MB:0=50"],
+                                   ["--mem-bw-schema", "MB:0=50", "--cpu-share", "100"]])
+def test_update_without_resctrl(bundle, runtime, words):
+    """Nothing of the update is done, and nothing is saved."""
+    with runtime.sleeping(bundle) as container:
+        saved = (runtime.state_root / "c1/config.json").read_bytes()
+        runtime("update", *words, "c1").fails("linux.intelrdt", "no resctrl file system is mounted")
+        assert (runtime.state_root / "c1/config.json").read_bytes() == saved
+        assert container.status == "running"

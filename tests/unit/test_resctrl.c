@@ -275,6 +275,66 @@ static void schemata_are_compared_by_their_values(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+static void a_change_remembers_what_was_there(void **state)
+{
+	static const struct plan_schema schemata[] = {
+		{ "linux.intelRdt.l3CacheSchema", "L3:0=f", false },
+		{ "linux.intelRdt.memBwSchema", "MB:0=50", false },
+	};
+	struct unit *unit = *state;
+	struct resctrl_old old = { .len = 0 };
+	struct hoy_error err = { 0 };
+
+	assert_int_equal(mkdirat(unit->dirfd, "c1", 0755), 0);
+	make_file(unit->dirfd, "c1", "schemata", "    MB:0= 20;1=100\n    L3:0=7f0;1=1f\n");
+	assert_int_equal(resctrl_change(unit->dirfd, "c1", schemata, 1, &old, &err), 0);
+	assert_string_equal(written, "c1/schemata<L3:0=f\n;");
+	assert_int_equal(old.len, 1);
+	assert_string_equal(old.lines[0], "L3:0=7f0;1=1f");
+	resctrl_put_back(unit->dirfd, "c1", &old);
+	assert_string_equal(written, "c1/schemata<L3:0=f\n;c1/schemata<L3:0=7f0;1=1f\n;");
+	resctrl_old_done(&old);
+	assert_int_equal(old.len, 0);
+}
+
+static void a_change_is_all_or_nothing(void **state)
+{
+	static const char *const wrong[] = { "MB:0=50", "nonsense", "" };
+	struct unit *unit = *state;
+
+	assert_int_equal(mkdirat(unit->dirfd, "c1", 0755), 0);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		const struct plan_schema schemata[] = {
+			{ "linux.intelRdt.l3CacheSchema", "L3:0=f", false },
+			{ "linux.intelRdt.memBwSchema", wrong[i], false },
+		};
+		struct resctrl_old old = { .len = 0 };
+		struct hoy_error err = { 0 };
+
+		make_file(unit->dirfd, "c1", "schemata", "L3:0=7f0;1=1f\n");
+		written[0] = '\0';
+		assert_int_equal(resctrl_change(unit->dirfd, "c1", schemata, 2, &old, &err), -1);
+		assert_string_equal(err.at, "linux.intelRdt.memBwSchema");
+		assert_non_null(strstr(err.text, "names no resource"));
+		assert_string_equal(written, "c1/schemata<L3:0=f\n;c1/schemata<L3:0=7f0;1=1f\n;");
+		resctrl_old_done(&old);
+	}
+}
+
+static void a_change_of_no_group_is_an_error(void **state)
+{
+	static const struct plan_schema schema = { "linux.intelRdt.memBwSchema", "MB:0=5", false };
+	struct unit *unit = *state;
+	struct resctrl_old old = { .len = 0 };
+	struct hoy_error err = { 0 };
+
+	assert_int_equal(resctrl_change(unit->dirfd, "gone", &schema, 1, &old, &err), -1);
+	assert_string_equal(err.at, "linux.intelRdt.memBwSchema");
+	assert_int_equal(err.code, ENOENT);
+	assert_string_equal(written, "");
+	resctrl_old_done(&old);
+}
+
 static void what_the_kernel_says_is_a_hint(void **state)
 {
 	struct unit *unit = *state;
@@ -314,6 +374,9 @@ int main(void)
 		RESCTRL_TEST(the_root_is_a_group),
 		RESCTRL_TEST(a_preconfigured_group_must_exist),
 		RESCTRL_TEST(schemata_are_compared_by_their_values),
+		RESCTRL_TEST(a_change_remembers_what_was_there),
+		RESCTRL_TEST(a_change_is_all_or_nothing),
+		RESCTRL_TEST(a_change_of_no_group_is_an_error),
 		RESCTRL_TEST(what_the_kernel_says_is_a_hint),
 		RESCTRL_TEST(a_monitoring_group_that_cannot_be_made_is_an_error),
 	};

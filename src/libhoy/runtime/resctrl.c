@@ -171,6 +171,65 @@ int resctrl_write(int resctrl, const char *group, const char *at, const char *li
 	return -1;
 }
 
+/* Of the resource that a line is about the line that is there now: "L3:0=7f0;1=1f". */
+static int read_line(int resctrl, const char *group, const struct plan_schema *schema,
+		     char **ret_line, struct hoy_error *err)
+{
+	const char *name = schema->line + strspn(schema->line, " \t"), *values;
+	size_t name_len = strcspn(name, ":");
+	autofree char *present = calloc(1, SCHEMATA_SIZE);
+	char path[NAME_SIZE];
+	ssize_t len;
+	int r = name_of(path, group, NULL, "schemata");
+
+	if (!present)
+		return fail(err, ENOMEM, "read schemata");
+	len = r < 0 ? r : file_read(resctrl, path, present, SCHEMATA_SIZE);
+	if (len < 0)
+		return fail_at(err, schema->at, (int)len, "read %s", path);
+	values = name[name_len] == ':' ? find_resource(present, name, name_len) : NULL;
+	if (!values)
+		return fail_at(err, schema->at, 0,
+			       "'%s' names no resource of this machine: see %s in " MOUNT_POINT,
+			       schema->line, path);
+	if (asprintf(ret_line, "%.*s:%.*s", (int)name_len, name, (int)strcspn(values, "\n"),
+		     values) < 0)
+		return fail(err, ENOMEM, "read schemata");
+	return 0;
+}
+
+void resctrl_put_back(int resctrl, const char *group, const struct resctrl_old *old)
+{
+	struct hoy_error unimportant;
+
+	for (size_t i = old->len; i-- > 0;)
+		(void)resctrl_write(resctrl, group, AT, old->lines[i], &unimportant);
+}
+
+void resctrl_old_done(struct resctrl_old *old)
+{
+	for (size_t i = 0; i < old->len; i++)
+		free(old->lines[i]);
+	old->len = 0;
+}
+
+int resctrl_change(int resctrl, const char *group, const struct plan_schema *schemata, size_t len,
+		   struct resctrl_old *old, struct hoy_error *err)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (read_line(resctrl, group, &schemata[i], &old->lines[old->len], err) < 0)
+			break;
+		old->len++;
+		if (resctrl_write(resctrl, group, schemata[i].at, schemata[i].line, err) < 0)
+			break;
+		if (i + 1 == len)
+			return 0;
+	}
+	if (len > 0)
+		resctrl_put_back(resctrl, group, old);
+	return len > 0 ? -1 : 0;
+}
+
 /* ---- groups ---- */
 
 int resctrl_look(int resctrl, const struct plan_intel_rdt *rdt, bool *ret_exists,

@@ -15,6 +15,9 @@
 #include "plan/plan.h"
 #include "state/state.h"
 
+/** l3CacheSchema and memBwSchema. */
+#define RESCTRL_CHANGES_MAX 2
+
 /**
  * The mounted file system, checked by its superblock.
  * @returns a descriptor, or -1 with an error that names linux.intelRdt
@@ -46,6 +49,23 @@ int resctrl_add(int resctrl, const char *group, const char *monitoring, pid_t pi
 /** Writes one line to the schemata of a group. */
 int resctrl_write(int resctrl, const char *group, const char *at, const char *line,
 		  struct hoy_error *err);
+
+/** What resctrl_change() has replaced: a line for each that was written. */
+struct resctrl_old {
+	char *lines[RESCTRL_CHANGES_MAX];
+	size_t len;
+};
+
+/**
+ * Writes at most RESCTRL_CHANGES_MAX lines to the schemata of a group: all of them, or what was
+ * there comes back.
+ * @param old  resctrl_put_back() writes it, resctrl_old_done() releases it; also on failure
+ */
+int resctrl_change(int resctrl, const char *group, const struct plan_schema *schemata, size_t len,
+		   struct resctrl_old *old, struct hoy_error *err);
+
+void resctrl_put_back(int resctrl, const char *group, const struct resctrl_old *old);
+void resctrl_old_done(struct resctrl_old *old);
 
 /** Removes what was made for a container; what is gone already is no error. */
 int resctrl_remove(int resctrl, const struct state_resctrl *made, const char *id,

@@ -16,6 +16,7 @@
 #include "cgroup/driver.h"
 #include "runtime/context.h"
 #include "runtime/input.h"
+#include "runtime/resctrl.h"
 #include "sys/cleanup.h"
 #include "sys/error.h"
 #include "sys/file.h"
@@ -26,9 +27,13 @@
 /** Everything that one update has in its hands. */
 struct updating {
 	const struct hoy_context *context;
+	const struct hoy_update_options *options;
 	struct log log;
 	struct container container;
 	struct input input;
+	/** Root of resctrl, -1 = not asked for; and what was replaced there. */
+	int resctrl;
+	struct resctrl_old old_schemata;
 	/** The merged configuration. */
 	char *text;
 	struct cgroup cgroup;
@@ -72,25 +77,52 @@ static int read_saved(struct updating *updating, const struct json_node **ret_do
 			    err);
 }
 
-/* {"linux":{"resources":CHANGE}} over the saved configuration. */
-static int merge(struct updating *updating, const char *resources, struct hoy_error *err)
+static void write_schema(struct json_writer *writer, const char *key, const char *schema)
 {
-	const struct json_node *saved, *change;
+	if (schema)
+		json_write_string(writer, key, schema);
+}
+
+/* {"linux":{"resources":RESOURCES,"intelRdt":{...}}} */
+static char *compose_change(const struct hoy_update_options *options,
+			    const struct json_node *resources)
+{
 	struct json_writer writer = { 0 };
-	autotext struct text wrapped = { 0 };
+
+	json_write_object(&writer, NULL);
+	json_write_object(&writer, "linux");
+	if (resources)
+		json_write_node(&writer, "resources", resources);
+	if (options->l3_cache_schema || options->mem_bw_schema) {
+		json_write_object(&writer, "intelRdt");
+		write_schema(&writer, "l3CacheSchema", options->l3_cache_schema);
+		write_schema(&writer, "memBwSchema", options->mem_bw_schema);
+		json_write_end(&writer);
+	}
+	json_write_end(&writer);
+	json_write_end(&writer);
+	return json_write_take(&writer);
+}
+
+/* What is asked for over the saved configuration. */
+static int merge(struct updating *updating, struct hoy_error *err)
+{
+	const char *resources = updating->options->resources;
+	const struct json_node *saved, *change = NULL;
+	struct json_writer writer = { 0 };
+	autofree char *wrapped = NULL;
 
 	/* On its own first, so that errors count lines from its own start. */
-	if (json_read(resources, strlen(resources), &updating->input.arena, &change, err) < 0)
+	if (resources &&
+	    json_read(resources, strlen(resources), &updating->input.arena, &change, err) < 0)
 		return fail_in(err, "resources");
-	if (change->type != JSON_OBJECT)
+	if (change && change->type != JSON_OBJECT)
 		return fail_at(err, "linux.resources", 0, "an object is needed, not a %s",
 			       json_type_name(change->type));
-	text_add(&wrapped, "{\"linux\":{\"resources\":");
-	text_add(&wrapped, resources);
-	text_add(&wrapped, "}}");
-	if (wrapped.failed)
+	wrapped = compose_change(updating->options, change);
+	if (!wrapped)
 		return fail(err, ENOMEM, "merge the resources");
-	if (json_read(wrapped.bytes, wrapped.len, &updating->input.arena, &change, err) < 0 ||
+	if (json_read(wrapped, strlen(wrapped), &updating->input.arena, &change, err) < 0 ||
 	    read_saved(updating, &saved, err) < 0)
 		return -1;
 	write_merged(&writer, NULL, saved, change);
@@ -376,7 +408,55 @@ static int apply(struct updating *updating, struct hoy_error *err)
 	return 0;
 }
 
-static int update(struct updating *updating, const char *resources, struct hoy_error *err)
+/* ---- resctrl ---- */
+
+static int open_resctrl(struct updating *updating, struct hoy_error *err)
+{
+	const struct hoy_update_options *options = updating->options;
+	const struct state_record *record = updating->container.record;
+
+	if (!options->l3_cache_schema && !options->mem_bw_schema)
+		return 0;
+	updating->resctrl = resctrl_open(err);
+	if (updating->resctrl < 0)
+		return -1;
+	if (record->resctrl.group)
+		return 0;
+	fail_at(err, "linux.intelRdt", 0, "container %s is in no group of resctrl", record->id);
+	return fail_hint(err, "only one that is made with linux.intelRdt has its own");
+}
+
+static int change_schemata(struct updating *updating, struct hoy_error *err)
+{
+	const struct hoy_update_options *options = updating->options;
+	const struct state_record *record = updating->container.record;
+	struct plan_schema schemata[RESCTRL_CHANGES_MAX];
+	size_t len = 0;
+
+	if (options->l3_cache_schema)
+		schemata[len++] = (struct plan_schema){ .at = "linux.intelRdt.l3CacheSchema",
+							.line = options->l3_cache_schema };
+	if (options->mem_bw_schema)
+		schemata[len++] = (struct plan_schema){ .at = "linux.intelRdt.memBwSchema",
+							.line = options->mem_bw_schema };
+	return resctrl_change(updating->resctrl, record->resctrl.group, schemata, len,
+			      &updating->old_schemata, err);
+}
+
+static int change_all(struct updating *updating, struct hoy_error *err)
+{
+	int r;
+
+	if (updating->resctrl >= 0 && change_schemata(updating, err) < 0)
+		return -1;
+	r = updating->options->resources ? apply(updating, err) : save(updating, err);
+	if (r < 0 && updating->resctrl >= 0)
+		resctrl_put_back(updating->resctrl, updating->container.record->resctrl.group,
+				 &updating->old_schemata);
+	return r;
+}
+
+static int update(struct updating *updating, struct hoy_error *err)
 {
 	const struct state_record *record = updating->container.record;
 	enum hoy_status status;
@@ -386,22 +466,25 @@ static int update(struct updating *updating, const char *resources, struct hoy_e
 	if (status == HOY_STOPPED || status == HOY_CREATING)
 		return fail(err, 0, "container %s is %s: container not running", record->id,
 			    hoy_status_name(status));
-	if (merge(updating, resources, err) < 0 || make_plan(updating, err) < 0 ||
+	if (open_resctrl(updating, err) < 0 || merge(updating, err) < 0 ||
+	    make_plan(updating, err) < 0 ||
 	    input_warnings(updating->input.plan, &updating->log, updating->context->strict, err) <
 		    0 ||
 	    container_open_cgroup(record, &updating->cgroup, err) < 0)
 		return -1;
-	if (updating->cgroup.fd < 0)
+	if (updating->options->resources && updating->cgroup.fd < 0)
 		return fail(err, 0, "container %s has no cgroup of its own to limit", record->id);
-	return apply(updating, err);
+	return change_all(updating, err);
 }
 
-int hoy_update(const struct hoy_context *context, const char *id, const char *resources,
-	       struct hoy_error *err)
+int hoy_update(const struct hoy_context *context, const char *id,
+	       const struct hoy_update_options *options, struct hoy_error *err)
 {
 	struct updating updating = {
 		.context = context,
+		.options = options,
 		.log = context_log(context),
+		.resctrl = -1,
 		.container = CONTAINER_NONE,
 		.input = INPUT_NONE,
 		.cgroup = CGROUP_NONE,
@@ -410,7 +493,9 @@ int hoy_update(const struct hoy_context *context, const char *id, const char *re
 
 	if (container_open_locked(context, id, &updating.container, err) < 0)
 		return -1;
-	r = update(&updating, resources, err);
+	r = update(&updating, err);
+	resctrl_old_done(&updating.old_schemata);
+	cleanup_close(&updating.resctrl);
 	free(updating.text);
 	cgroup_done(&updating.cgroup);
 	container_done(&updating.container);
