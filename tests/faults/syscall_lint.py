@@ -140,6 +140,36 @@ def findings(lines, rootfs):
     raise AssertionError("the trace has no pivot_root")
 
 
+def is_of_the_program(name, line):
+    """What is looked for as the program itself would, which then may do as it likes: no link of /proc."""
+    return name == "chdir" or "AT_FDCWD" in line and (
+        name == "openat2" and "RESOLVE_NO_MAGICLINKS" in line or name == "openat" and "O_PATH" in line)
+
+
+def findings_after_join(lines):
+    """The same for a process that joins a running container, until it executes: "/" is the hostile root."""
+    before, joined, executed, found = set(), set(), set(), []
+    for line in lines:
+        match = CALL.match(line)
+        if not match or match["pid"] in executed:
+            continue
+        name, arguments = match["name"], split(match["arguments"])
+        if not joined:
+            before.add(match["pid"])
+        elif match["pid"] not in before:
+            joined.add(match["pid"])  # a child of one that has joined
+        if name == "setns" and "CLONE_NEWNS" in match["arguments"]:
+            joined.add(match["pid"])
+        elif name in ("execve", "execveat"):
+            executed.add(match["pid"])
+        elif match["pid"] in joined and not is_of_the_program(name, line):
+            check = check_path_call if name in PATH_CALLS else check_at_call if name in AT_CALLS else None
+            problem = check(name, arguments, "") if check else None
+            found += [(problem, line.strip())] if problem else []
+    assert joined, "the trace has no setns to a mount namespace"
+    return found
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8", errors="surrogateescape") as trace:
         found = findings(trace, sys.argv[2].rstrip("/"))

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import socket
 import subprocess
 import time
 
@@ -72,6 +73,52 @@ def test_other_commands(sweep, runtime, words):
         runtime(*sweep.create_words).ok()
         if words[0] != "start":
             runtime("start", "c1").ok()
+    step = 1 if is_long() else 7
+    report(*sweep.run(words, prepare, step=step), least=50 // step)
+
+
+@pytest.fixture
+def console(scratch):
+    """A socket that takes any number of terminals, and never looks at one."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(scratch / "console"))
+        listener.listen(4096)
+        yield scratch / "console"
+
+
+def test_create_with_a_terminal(sweep, bundle, console):
+    bundle.process["terminal"] = True
+    bundle.write()
+    sweep.create_words = ("create", "--bundle", bundle.path, "--console-socket", console, "c1")
+    step = 1 if is_long() else 7
+    report(*sweep.run(sweep.create_words, step=step), least=100 // step)
+
+
+def test_exec_with_a_terminal(sweep, runtime, console):
+    def prepare():
+        runtime(*sweep.create_words).ok()
+        runtime("start", "c1").ok()
+    step = 1 if is_long() else 7
+    words = ("exec", "--tty", "--detach", "--console-socket", console, "c1", "sleep", "1000")
+    report(*sweep.run(words, prepare, step=step), least=100 // step)
+
+
+@pytest.mark.parametrize("command", ["update", "mounts add", "mounts remove"])
+def test_commands_with_a_file(sweep, runtime, scratch, command):
+    """update of what needs no controller: the device rules."""
+    mounts = [{"destination": "/data", "source": str(scratch), "options": ["bind"]},
+              {"destination": "/tmp", "type": "tmpfs"}]
+    file = scratch / "file"
+    file.write_text(json.dumps({"devices": [{"allow": False}, {"allow": True, "type": "c", "major": 1,
+                                                               "access": "rw"}]}
+                               if command == "update" else mounts))
+
+    def prepare():
+        runtime(*sweep.create_words).ok()
+        runtime("start", "c1").ok()
+        if command == "mounts remove":
+            runtime("mounts", "add", "c1", file).ok()
+    words = ("update", "--resources", file, "c1") if command == "update" else (*command.split(), "c1", file)
     step = 1 if is_long() else 7
     report(*sweep.run(words, prepare, step=step), least=50 // step)
 

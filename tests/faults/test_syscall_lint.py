@@ -1,5 +1,7 @@
 """No path-based access to the root before the pivot, whatever the configuration asks for."""
 
+import json
+import socket
 import subprocess
 
 import pytest
@@ -68,6 +70,42 @@ def test_no_path_into_the_root_before_the_pivot(bundle, runtime, scratch, prepar
     assert not found, "\n".join(f"{problem}: {line}" for problem, line in found)
 
 
+def trace_command(runtime, *words, **keywords):
+    path = runtime.scratch / "trace"
+    runtime.wrapper = ["strace", "-f", "-y", "-qq", "-s", "4096", "-e", "signal=none", "-o", str(path), "--"]
+    runtime(*words, **keywords).ok()
+    runtime.wrapper = []
+    return path.read_text(errors="surrogateescape").splitlines()
+
+
+@pytest.mark.parametrize("user_namespace", [False, True])
+def test_no_path_into_the_root_by_exec(bundle, runtime, scratch, user_namespace):
+    """With a terminal too, whose master and slave are the container's."""
+    (bundle.user_namespace if user_namespace else lambda: None)()
+    with runtime.sleeping(bundle), socket.socket(socket.AF_UNIX) as console:
+        console.bind(str(scratch / "console"))
+        console.listen()
+        for options in ([], ["--tty", "--console-socket", scratch / "console", "--user", "7:8"]):
+            lines = trace_command(runtime, "exec", *options, "--cwd", "/tmp", "c1", "true")
+            found = syscall_lint.findings_after_join(lines)
+            assert not found, "\n".join(f"{problem}: {line}" for problem, line in found)
+
+
+@pytest.mark.parametrize("user_namespace", [False, True])
+def test_no_path_into_the_root_by_mounts(bundle, runtime, scratch, user_namespace):
+    (bundle.user_namespace if user_namespace else lambda: None)()
+    (scratch / "source").mkdir()
+    file = scratch / "mounts.json"
+    file.write_text(json.dumps([
+        {"destination": "/made/for/it", "source": str(scratch / "source"), "options": ["bind", "ro"]},
+        {"destination": "/made/tmp", "type": "tmpfs", "options": ["tmpcopyup", "ro"]}]))
+    with runtime.sleeping(bundle):
+        for verb in ("add", "remove"):
+            lines = trace_command(runtime, "mounts", verb, "c1", file)
+            found = syscall_lint.findings_after_join(lines)
+            assert not found, "\n".join(f"{problem}: {line}" for problem, line in found)
+
+
 PLANTED = {
     'openat(AT_FDCWD</>, "/r/dev/x", O_RDONLY|O_NOFOLLOW) = 3': "an absolute path below the root",
     'openat(7</r>, "dev/pts", O_PATH|O_NOFOLLOW <unfinished ...>': "several components in one path",
@@ -93,6 +131,21 @@ PLANTED = {
 def test_the_lint_finds_what_is_planted(call, problem):
     lines = ["1 clone3({flags=CLONE_NEWNS}, 88) = 2", f"2 {call}", '2 pivot_root(".", ".") = 0']
     assert syscall_lint.findings(lines, "/r") == ([(problem, lines[1])] if problem else [])
+
+
+@pytest.mark.parametrize("call, problem", [
+    ('openat(AT_FDCWD</>, "/etc/passwd", O_RDONLY|O_NOFOLLOW) = 3', "an absolute path below the root"),
+    ('umount2("/data", MNT_DETACH) = 0', "a path below the root"),
+    ('mount("x", "/data", "tmpfs", 0, NULL) = 0', "mount(2) by path"),
+    ('openat(5</>, "etc/passwd", O_RDONLY|O_NOFOLLOW) = 3', "several components in one path"),
+    ('openat(AT_FDCWD</>, "/", O_PATH|O_DIRECTORY|O_CLOEXEC) = 3', None),
+    ('umount2("12/fd/5", MNT_DETACH) = 0', None),
+    ('openat2(5</>, "data", {flags=O_PATH, resolve=RESOLVE_NO_SYMLINKS|RESOLVE_IN_ROOT}, 24) = 4', None)])
+def test_the_lint_finds_what_is_planted_after_a_join(call, problem):
+    lines = [f"2 {call}", "2 setns(3<mnt:[1]>, CLONE_NEWNS) = 0", f"2 {call}"]
+    assert syscall_lint.findings_after_join(lines) == ([(problem, lines[2])] if problem else [])
+    with pytest.raises(AssertionError):
+        syscall_lint.findings_after_join(lines[:1])
 
 
 @pytest.mark.parametrize("lines", [[], ["1 close(3)"], ["1 clone3({flags=CLONE_NEWNS}, 88) = 2"]])
