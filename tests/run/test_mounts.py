@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from runtime import Mount
+
 req = pytest.mark.req
 
 
@@ -234,8 +236,29 @@ def test_sysfs_in_a_user_namespace(bundle, runtime):
     """With the host's network namespace the kernel refuses a new sysfs: the host's is bound."""
     bundle.user_namespace().without_namespace("network")
     bundle.mount("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", "ro"])
-    mount = runtime.probe(bundle).mounts("/sys")[0]
-    assert mount.fstype == "sysfs" and {"ro", "nosuid", "noexec", "nodev"} <= set(mount.options)
+    bundle.sh("cat /proc/self/mountinfo; echo 1 >/sys/fs/cgroup/cgroup.max.depth || echo refused")
+    *lines, last = runtime.run(bundle).ok().stdout.splitlines()
+    mounts = [mount for mount in map(Mount.parse, lines) if f"{mount.point}/".startswith("/sys/")]
+    assert mounts[0].fstype == "sysfs" and mounts[0].root == "/" and "/sys/fs/cgroup" in [
+        mount.point for mount in mounts]
+    assert {"ro", "nosuid", "noexec", "nodev"} <= set(mounts[0].options)
+    assert not [mount for mount in mounts if "ro" not in mount.options]
+    assert last == "refused"
+
+
+def test_modes_of_what_is_mounted(bundle, runtime):
+    """Nothing that is made before or after changes them, nor those of what they cover."""
+    for name, mode in (("proc", 0o700), ("shm", 0o711), ("tmp", 0o1777)):
+        (bundle.rootfs / name).mkdir(exist_ok=True)
+        (bundle.rootfs / name).chmod(mode)
+    bundle.mount("/dev/shm", "tmpfs", "shm", ["nosuid", "noexec", "nodev", "mode=1777"])
+    bundle.mount("/shm", "tmpfs", "shm").mount("/new", "tmpfs", "new")
+    bundle.linux["maskedPaths"] = ["/proc/version"]
+    bundle.linux["readonlyPaths"] = ["/proc/sys"]
+    seen = runtime.sh(bundle, "stat -c %a /proc /dev/shm /shm /new").ok().stdout.split()
+    assert seen == ["555", "1777", "711", "1777"]
+    assert [oct((bundle.rootfs / name).stat().st_mode & 0o7777) for name in ("proc", "shm", "tmp")] == [
+        "0o700", "0o711", "0o1777"]
 
 
 @pytest.mark.hoy

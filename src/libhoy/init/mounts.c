@@ -189,10 +189,12 @@ int step_new_mounts(struct init *init, struct hoy_error *err)
 	return 0;
 }
 
+/* Read-only is meant for all of it: with a new instance nothing would be mounted in it. */
 static int bind_fallback(const struct plan_mount *mount, struct hoy_error *err)
 {
+	struct mount_attr attr = { .attr_set = mount->attributes.set & MOUNT_ATTR_RDONLY };
 	unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
-	int fd;
+	autoclose int fd = -1;
 
 	if (mount->fallback_recursive)
 		flags |= AT_RECURSIVE;
@@ -200,7 +202,11 @@ static int bind_fallback(const struct plan_mount *mount, struct hoy_error *err)
 	if (fd < 0)
 		return fail_at(err, mount->at, errno, "bind %s in place of a new %s",
 			       mount->fallback_source, mount->fstype);
-	return fd;
+	if (mount->fallback_recursive && attr.attr_set &&
+	    mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+		return fail_at(err, mount->at, errno, "make what is mounted in %s read-only",
+			       mount->fallback_source);
+	return take_fd(&fd);
 }
 
 /*
