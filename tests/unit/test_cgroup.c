@@ -609,6 +609,22 @@ static void test_freeze_and_thaw(void **state)
 }
 
 /* What a payload may leave: deeper than there are descriptors, and wide. */
+/* What does not freeze in time must not be left half frozen. */
+static void test_freeze_that_takes_too_long_is_undone(void **state)
+{
+	const struct unit *unit = *state;
+	struct cgroup cgroup = { .fd = unit->dirfd };
+	char text[8] = "";
+
+	close(openat(unit->dirfd, "cgroup.freeze", O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+	close(openat(unit->dirfd, "cgroup.events", O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+	assert_int_equal(file_write_text(unit->dirfd, "cgroup.events", "populated 1\nfrozen 0\n"),
+			 0);
+	assert_int_equal(cgroup_freeze(&cgroup, true, clock_ms() + 50), -ETIMEDOUT);
+	assert_true(file_read(unit->dirfd, "cgroup.freeze", text, sizeof(text)) > 0);
+	assert_string_equal(text, "0");
+}
+
 static void test_remove_deep_and_wide(void **state)
 {
 	enum { DEPTH = 1500, WIDTH = 200 };
@@ -693,6 +709,7 @@ int main(void)
 		UNIT_TEST(test_operations_on_a_removed_cgroup),
 		UNIT_TEST(test_signal_reaches_each_process_once),
 		UNIT_TEST(test_freeze_and_thaw),
+		UNIT_TEST(test_freeze_that_takes_too_long_is_undone),
 		UNIT_TEST(test_remove_deep_and_wide),
 		UNIT_TEST(test_prepare_against_removal_of_the_parent),
 	};
