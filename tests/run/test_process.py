@@ -402,3 +402,27 @@ def test_session_keyring_of_its_own(bundle, runtime):
 @pytest.mark.hoy
 def test_no_new_keyring_keeps_the_callers(bundle, runtime):
     assert not runtime.probe(bundle, "--no-new-keyring")["keyring"].endswith(";c1")
+
+
+# ---- what may be executed ----
+
+@pytest.mark.hoy
+@pytest.mark.parametrize("path", ["/bin/mine", "mine", "/closed/true"])
+def test_create_refuses_what_start_could_not_execute(bundle, runtime, path):
+    """As the process will be: root's right to pass over modes is not its own."""
+    bundle.file("/bin/mine", "#!/bin/sh\n", 0o700)
+    (bundle.rootfs / "closed").mkdir(0o700)
+    os.link(bundle.rootfs / "bin/busybox", bundle.rootfs / "closed/true")
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    runtime.refuses(bundle.args(path), "process.args[0]", path, "Permission denied", status=126)
+
+
+@pytest.mark.hoy
+def test_the_right_to_pass_over_modes(bundle, runtime):
+    bundle.file("/bin/mine", "#!/bin/sh\necho ran\n", 0o711).chmod(0o711)
+    (bundle.rootfs / "closed").mkdir(0o700)
+    (bundle.rootfs / "bin/mine").rename(bundle.rootfs / "closed/mine")
+    (bundle.rootfs / "closed/mine").chmod(0o755)
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    bundle.capabilities("CAP_DAC_OVERRIDE", sets=["bounding", "permitted", "effective", "inheritable", "ambient"])
+    assert runtime.run(bundle.args("/closed/mine")).ok().stdout == "ran\n"

@@ -56,6 +56,21 @@ static uint64_t permitted_of(const struct capability_sets *sets)
 	return sets->words[0].permitted | (uint64_t)sets->words[1].permitted << 32;
 }
 
+int capabilities_use(const struct init *init, bool own, struct hoy_error *err)
+{
+	struct capability_sets sets;
+	uint64_t permitted, effective;
+
+	if (get_capabilities(&sets) < 0)
+		return fail(err, errno, "read the capabilities");
+	permitted = permitted_of(&sets);
+	effective = own ? init->plan->process.capabilities.effective & permitted : permitted;
+	sets = pack(effective, permitted, 0);
+	if (set_capabilities(&sets) < 0)
+		return fail(err, errno, "change the effective capabilities");
+	return 0;
+}
+
 static int drop_bounding(uint64_t keep, struct hoy_error *err)
 {
 	for (int capability = 0; capability < 64; capability++) {
@@ -94,8 +109,6 @@ static int change_ids(const struct init *init, struct hoy_error *err)
 int step_identity(struct init *init, struct hoy_error *err)
 {
 	const struct plan_process *process = &init->plan->process;
-	struct capability_sets sets;
-	uint64_t permitted;
 
 	if (drop_bounding(process->capabilities.bounding, err) < 0)
 		return -1;
@@ -104,12 +117,8 @@ int step_identity(struct init *init, struct hoy_error *err)
 	if (change_ids(init, err) < 0)
 		return -1;
 	/* setresuid has emptied the effective set; loading the filter needs it (trap 8). */
-	if (get_capabilities(&sets) < 0)
-		return fail(err, errno, "read the capabilities");
-	permitted = permitted_of(&sets);
-	sets = pack(permitted, permitted, 0);
-	if (set_capabilities(&sets) < 0)
-		return fail(err, errno, "make the permitted capabilities effective");
+	if (capabilities_use(init, false, err) < 0)
+		return -1;
 	/* The change of ids has cleared both (trap 6). */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return fail(err, errno, "become non-dumpable");

@@ -247,6 +247,12 @@ int step_commit(struct init *init, struct hoy_error *err);
 int step_gate(struct init *init, struct hoy_error *err);
 int step_execing(struct init *init, struct hoy_error *err);
 
+/**
+ * Makes effective what the process itself will have (`own`), or all that is permitted. Between
+ * identity and the final capabilities.
+ */
+int capabilities_use(const struct init *init, bool own, struct hoy_error *err);
+
 /* mount_attributes.c */
 /** Applies attributes to a mount; locked flags of the source (user namespace) are kept. */
 int attributes_apply(int mount, const struct plan_attributes *attributes, bool readonly_late,

@@ -260,7 +260,25 @@ static int search_path(struct init *init, const char *name)
 	return result;
 }
 
-/* With the user's own rights, so that create fails rather than start. Spec: config.md (args). */
+/* @returns 0 with init->executable set, or -errno */
+static int find_program(struct init *init, const char *name)
+{
+	int r;
+
+	if (!strchr(name, '/'))
+		return search_path(init, name);
+	if (strlen(name) >= sizeof(init->executable))
+		return -ENAMETOOLONG;
+	r = check_executable(name);
+	if (r == 0)
+		memcpy(init->executable, name, strlen(name) + 1);
+	return r;
+}
+
+/*
+ * With the rights that execve will have, so that create fails rather than start. After: identity,
+ * which leaves all that is permitted effective. Spec: config.md (args).
+ */
 int step_executable(struct init *init, struct hoy_error *err)
 {
 	const struct plan_process *process = &init->plan->process;
@@ -270,14 +288,11 @@ int step_executable(struct init *init, struct hoy_error *err)
 	if (!process->present)
 		return 0;
 	name = process->args[0];
-	if (strchr(name, '/')) {
-		r = strlen(name) < sizeof(init->executable) ? check_executable(name)
-							    : -ENAMETOOLONG;
-		if (r == 0)
-			memcpy(init->executable, name, strlen(name) + 1);
-	} else {
-		r = search_path(init, name);
-	}
+	if (capabilities_use(init, true, err) < 0)
+		return -1;
+	r = find_program(init, name);
+	if (capabilities_use(init, false, err) < 0)
+		return -1;
 	if (r == 0)
 		return 0;
 	if (r != -ENOENT || strchr(name, '/'))
