@@ -121,6 +121,10 @@ static int plan_mount(struct plan_builder *builder, size_t index)
 		return -1;
 	if (mount->kind == PLAN_MOUNT_LINK)
 		return 0;
+	if (mount->kind == PLAN_MOUNT_REMOUNT && builder->plan->root.host_mounts)
+		return fail_at(
+			builder->err, mount->at, 0,
+			"a remount without a mount namespace would change the host's mounts");
 	if (plan_mount_type(builder, mount) < 0 || plan_mount_options(builder, from, mount) < 0 ||
 	    plan_mount_finish(builder, from, mount) < 0)
 		return -1;
