@@ -396,3 +396,16 @@ def test_output_of_a_hook_with_escape_sequences(bundle, runtime, scratch):
     result = runtime.create(bundle).fails("hooks.createRuntime[0]")
     assert "\x1b" not in result.stderr and "\r" not in result.stderr
     json.loads(log.read_text())
+
+
+@pytest.mark.hoy
+@pytest.mark.parametrize("kind", ["prestart", "createRuntime", None])
+def test_no_wait_for_hooks_ends_by_itself(bundle, runtime, kind):
+    """Those without a timeout have no limit, however long they take; all else has one."""
+    if kind:
+        bundle.hook_sh(kind, "cat >/dev/null")
+    lines = runtime.trace(bundle.args("/bin/true"), "poll,ppoll,prctl")
+    init, = {line.split()[0] for line in lines if 'PR_SET_NAME, "hoy-init"' in line}
+    endless = [line for line in lines if line.startswith(f"{init} ") and "poll(" in line
+               and "-1" in line.split("]")[-1]]
+    assert bool(endless) == bool(kind), lines

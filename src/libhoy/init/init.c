@@ -20,7 +20,7 @@
 #include "sys/message.h"
 #include "sys/process.h"
 
-/* How long init waits for an answer: hooks with their own time-outs may run meanwhile. */
+/* How long init waits for an answer. */
 #define ANSWER_MS (10 * 60 * 1000)
 
 static const struct step create_steps[] = {
@@ -157,13 +157,14 @@ int init_note(const struct launch_fds *fds, enum message_type type, pid_t pid, i
 
 int init_request(struct init *init, enum message_type type, struct hoy_error *err)
 {
+	/* A hook without a timeout may take as long as it likes; the runtime's end is heard of. */
+	const int64_t deadline = type == REQUEST_RUNTIME_HOOKS ? -1 : clock_ms() + ANSWER_MS;
 	struct message answer;
 	ssize_t len;
 
 	if (init_note(init->fds, type, 0, -1, err) < 0)
 		return -1;
-	len = message_receive(init->fds->socket, &answer, sizeof(answer), NULL, NULL,
-			      clock_ms() + ANSWER_MS);
+	len = message_receive(init->fds->socket, &answer, sizeof(answer), NULL, NULL, deadline);
 	if (len == -EPIPE)
 		_exit(1); /* the runtime has ended, and with it whoever would read an error */
 	if (len < 0)

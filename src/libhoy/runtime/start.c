@@ -24,8 +24,6 @@
 #include "sys/fd.h"
 #include "sys/file.h"
 
-/* How long startContainer hooks and what follows may take without a word, in milliseconds. */
-#define INIT_MS (10 * 60 * 1000)
 /* For what is only a matter of microseconds. */
 #define LAST_FIFO_MS 1000
 
@@ -47,7 +45,10 @@ static int send_go(const struct container *container, const struct gate *gate,
 	return 0;
 }
 
-/* @returns 1 with a message, 0 at end of file (init let go of the gate or ended), -1 */
+/*
+ * Without a deadline, for startContainer hooks may have none; init's end is in the poll set.
+ * @returns 1 with a message, 0 at end of file (init let go of the gate or ended), -1
+ */
 static int receive(const struct gate *gate, struct gate_message *message, struct hoy_error *err)
 {
 	struct pollfd fds[2] = {
@@ -58,10 +59,10 @@ static int receive(const struct gate *gate, struct gate_message *message, struct
 	int r;
 
 	do
-		r = poll(fds, 2, INIT_MS);
+		r = poll(fds, 2, -1);
 	while (r < 0 && errno == EINTR);
-	if (r <= 0)
-		return fail(err, r < 0 ? errno : ETIMEDOUT, "wait for init");
+	if (r < 0)
+		return fail(err, errno, "wait for init");
 	/* What init said before it ended is still in the pipe. A pipe knows no message borders. */
 	len = read(gate->result, message, GATE_SHORT);
 	if (len < 0 && errno == EAGAIN && !(fds[1].revents & POLLIN))
