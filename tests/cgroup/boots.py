@@ -23,12 +23,16 @@ from runtime import program  # noqa: E402
 
 EVERYWHERE = ["values", "memory", "cpu", "io", "pids", "update", "look", "delegation", "controllers",
               "rootless", "apparmor"]
+# Of what is run natively, that of which the newer calls have come with the kernel.
+NEWER = [f"tests/run/test_{name}.py" for name in ("overlay", "mount_options", "mounts", "rootless")]
 # name: (options of `tests/vm/vm run`, tests). The longest first.
 BOOTS = {
     "6.12": (["--kernel=6.12", "--numa", "--disk=64M", "--modules=loop,bfq"], [*EVERYWHERE, "scale"]),
     "systemd": (["--flavour=systemd", "--with=engines"], ["systemd", "callers", "engines"]),
     "6.1": (["--kernel=6.1", "--numa", "--disk=64M", "--modules=loop,bfq"], EVERYWHERE),
     "selinux": (["--with=lsm", "--append=security=selinux selinux=1 enforcing=0"], ["selinux"]),
+    "run-6.12": (["--kernel=6.12", "--modules=overlay", "--timeout=2100"], NEWER),
+    "run-6.1": (["--kernel=6.1", "--modules=overlay", "--timeout=2100"], NEWER),
     # Three runtimes a test, of which one takes seconds in here.
     "peers": (["--kernel=6.12", "--timeout=2100"], ["tests/differential"]),
 }
@@ -54,7 +58,7 @@ def pack(path):
         shutil.copy2(bundle.cache_directory() / "syscalls.json", cache)
         archive.add(cache, "cache")
         archive.add(program(), "hoy")
-        for name in ("lib", "cgroup", "differential"):
+        for name in ("lib", "cgroup", "differential", "run"):
             archive.add(TOP / "tests" / name, f"tests/{name}")
 
 
