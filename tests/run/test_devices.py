@@ -1,9 +1,12 @@
 """config-linux.md, devices: default ones, configured ones, links, and the rules of the cgroup."""
 
+import contextlib
 import os
 import stat
 
 import pytest
+
+from runtime import wait_until
 
 req = pytest.mark.req
 
@@ -252,3 +255,28 @@ def test_a_rule_without_access_means_all(bundle, runtime):
 def test_bad_rules(bundle, runtime, entry, words):
     bundle.linux["resources"] = {"devices": [entry]}
     runtime.refuses(bundle, *words)
+
+
+# ---- nodes in a root of several containers ----
+
+@pytest.mark.hoy
+@pytest.mark.parametrize("shared", [False, True])
+def test_what_a_failed_create_has_made_in_the_root(bundle, make_bundle, runtime, scratch, shared):
+    """It goes again, unless another container has come to live on the same root meanwhile."""
+    bundle.unmount("/dev", "/dev/pts")
+    other = make_bundle("other")
+    other.unmount("/dev", "/dev/pts").config["root"]["path"] = str(bundle.rootfs)
+    bundle.hook_sh("createContainer", f"touch {scratch}/made; while [ ! -e {scratch}/go ]; do sleep 0.05; done; "
+                   "exit 1")
+    creating = runtime.popen("create", "--bundle", bundle.write(), "c1")
+    wait_until((scratch / "made").exists, "the nodes to be made", 20)
+    assert (bundle.rootfs / "dev/zero").is_char_device()
+    with contextlib.ExitStack() as stack:
+        if shared:
+            stack.enter_context(runtime.sleeping(other, name="c2"))
+        (scratch / "go").touch()
+        runtime.finish(creating).fails("createContainer")
+        if shared:
+            result = runtime("exec", "c2", "/bin/sh", "-c", "head -c 1 /dev/zero | wc -c; echo x >/dev/null")
+            assert result.ok().stdout == "1\n"
+    assert (bundle.rootfs / "dev/zero").exists() == shared

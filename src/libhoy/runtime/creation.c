@@ -315,7 +315,7 @@ void creation_take_back(struct creation *creation, const struct hoy_error *err)
 		creation->record.cgroup_inode = creation->cgroup.inode;
 	}
 	if (creation->input.plan)
-		leftovers_remove(&creation->leftovers, creation->input.plan);
+		leftovers_remove(&creation->leftovers, creation->context, creation->input.plan);
 	if (creation->published &&
 	    destroy_container(&creation->dir, &creation->record, &creation->log, &second) < 0)
 		log_event(&creation->log, HOY_LOG_WARNING, "clean up: %s", second.text);

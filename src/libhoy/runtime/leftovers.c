@@ -9,16 +9,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <hoy/state.h>
 
 #include "sys/cleanup.h"
 #include "sys/error.h"
 #include "sys/path.h"
 
-static int open_root(const struct plan *plan)
+static int open_root(const char *path)
 {
-	return open(plan->root.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 static bool is_missing(int root, const char *path)
@@ -40,7 +44,7 @@ int leftovers_note(struct leftovers *leftovers, const struct plan *plan, struct 
 		len += !plan->links[i].dev_name;
 	if (len == 0)
 		return 0;
-	root = open_root(plan);
+	root = open_root(plan->root.path);
 	leftovers->paths = arena_array(arena, const char *, len + 1);
 	if (root < 0 || !leftovers->paths)
 		return fail_at(err, plan->root.at, root < 0 ? errno : ENOMEM, "look into %s",
@@ -69,13 +73,46 @@ static void remove_one(int root, const char *path)
 		(void)unlinkat(parent, name, 0);
 }
 
-void leftovers_remove(const struct leftovers *leftovers, const struct plan *plan)
+static bool is_on(const struct hoy_state *state, const struct stat *root)
+{
+	autoclose int fd = state->status == HOY_STOPPED ? -1 : open_root(state->rootfs);
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == root->st_dev &&
+	       st.st_ino == root->st_ino;
+}
+
+/* What cannot be found out counts as yes: too much in a root is the lesser evil. */
+static bool is_shared(const struct hoy_context *context, const char *id, int fd)
+{
+	struct hoy_context silent = *context;
+	struct hoy_state *states;
+	struct hoy_error unused;
+	struct stat root;
+	bool shared = false;
+	size_t len;
+
+	silent.log = NULL;
+	if (fstat(fd, &root) < 0 || hoy_list(&silent, &states, &len, &unused) < 0)
+		return true;
+	for (size_t i = 0; i < len; i++) {
+		shared |= strcmp(states[i].id, id) != 0 && is_on(&states[i], &root);
+		hoy_state_done(&states[i]);
+	}
+	free(states);
+	return shared;
+}
+
+void leftovers_remove(const struct leftovers *leftovers, const struct hoy_context *context,
+		      const struct plan *plan)
 {
 	autoclose int root = -1;
 
-	if (!leftovers->paths)
+	if (!leftovers->paths || !leftovers->paths[0])
 		return;
-	root = open_root(plan);
-	for (size_t i = 0; root >= 0 && leftovers->paths[i]; i++)
+	root = open_root(plan->root.path);
+	if (root < 0 || is_shared(context, plan->id, root))
+		return;
+	for (size_t i = 0; leftovers->paths[i]; i++)
 		remove_one(root, leftovers->paths[i]);
 }

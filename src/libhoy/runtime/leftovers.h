@@ -6,7 +6,7 @@
 #ifndef HOY_RUNTIME_LEFTOVERS_H
 #define HOY_RUNTIME_LEFTOVERS_H
 
-#include <hoy/error.h>
+#include <hoy/container.h>
 
 #include "base/arena.h"
 #include "plan/plan.h"
@@ -20,7 +20,12 @@ struct leftovers {
 int leftovers_note(struct leftovers *leftovers, const struct plan *plan, struct arena *arena,
 		   struct hoy_error *err);
 
-/** After it has failed: removes what is there now, unless it is a file with content. */
-void leftovers_remove(const struct leftovers *leftovers, const struct plan *plan);
+/**
+ * After it has failed: removes what is there now, unless it is a file with content. All of it stays
+ * where another container of the same state root lives on the same root: it may have found there
+ * what we have made.
+ */
+void leftovers_remove(const struct leftovers *leftovers, const struct hoy_context *context,
+		      const struct plan *plan);
 
 #endif
