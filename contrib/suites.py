@@ -222,7 +222,7 @@ def boot(result, options, names):
 
 
 def suite_cgroup(result, options):
-    boot(result, options, "6.12 systemd 6.1 selinux")
+    boot(result, options, "6.12 systemd 6.1 run-6.12 run-6.1 selinux")
 
 
 def suite_differential(result, options):
