@@ -21,6 +21,8 @@ from runtime import wait_until
 UNFAILING = {"brk", "mmap", "munmap", "mprotect", "getpid", "gettid", "geteuid", "getegid", "getuid", "umask",
              "arch_prctl", "set_tid_address", "set_robust_list", "rseq", "close", "execve", "execveat", "exit",
              "exit_group", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "pread64"}
+# Who is killed, or meets an error, by the order in which they are made.
+GENERATIONS = {"itself": 0, "child": 1, "init": 2}
 KILLED = 128 + signal.SIGKILL
 # Two runs of one command differ by a few calls: how often something is waited for.
 LATE_ENOUGH = 3
@@ -50,7 +52,7 @@ class Sweep:
     def stop(self, words, number, fault="kill", who="itself"):
         """A command with a fault at one point; returns its result, and whether it came to that."""
         exempt = [] if fault == "kill" else [syscalls()[name] for name in UNFAILING if name in syscalls()]
-        self.runtime.wrapper = [str(compiled("stop_at.c")), who, str(number), str(fault),
+        self.runtime.wrapper = [str(compiled("stop_at.c")), str(GENERATIONS[who]), str(number), str(fault),
                                 "".join(f"{call}," for call in exempt)]
         try:
             result = self.runtime(*words)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stop_at itself|child NUMBER kill|ERRNO EXEMPT COMMAND...
+ * stop_at GENERATION NUMBER kill|ERRNO EXEMPT COMMAND...
  *
- * Runs COMMAND. As it, or the first child that it makes (of `create`, the container's init), enters
- * its system call of this number, the process is killed, or the call fails with ERRNO instead of
- * being made. All kinds of calls are counted together, but for those whose numbers are in EXEMPT,
- * "1,2,3,", and what a child does after its execve. Processes made later go their own way.
+ * Runs COMMAND. As it (0), the first process that it makes (1: of `create`, the container's init),
+ * or the next one (2: of `exec`, whose first is bootstrap) enters its system call of this number,
+ * the process is killed, or the call fails with ERRNO instead of being made. All kinds of calls are
+ * counted together, but for those whose numbers are in EXEMPT, "1,2,3,", and what a child does
+ * after its execve. Processes made later go their own way.
  *
  * Ends with the status of COMMAND, or 128 and the signal that has ended it. If the process made
  * fewer calls than that, it says so on stderr, in words that begin with "stop_at: ".
@@ -152,22 +153,27 @@ static void go_on(pid_t pid, int status, int is_counted)
 	ptrace(is_counted ? PTRACE_SYSCALL : PTRACE_CONT, pid, NULL, (void *)(long)signal);
 }
 
-/* Follows the command until it ends; returns how. target is 0 as long as it has made no child. */
-static int follow(pid_t command, pid_t target, struct fault *fault)
+/*
+ * Follows the command until it ends; returns how. The target is the process that is made as the
+ * generation-th, by the command or by the one made before it; 0 is the command itself.
+ */
+static int follow(pid_t command, int generation, struct fault *fault)
 {
+	pid_t pid, between = 0, target = generation ? 0 : command;
 	int status;
-	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, __WALL)) >= 0) {
 		if (pid == command && !WIFSTOPPED(status))
 			return status;
 		if (!WIFSTOPPED(status))
 			continue;
-		if (target == 0 && pid != command) {
-			target = pid; /* it has the command's options, but is not to be followed on
-				       */
+		if (target == 0 && between == 0 && pid != command && generation > 1) {
+			between = pid;
+		} else if (target == 0 && pid != command && pid != between) {
+			target = pid; /* it has the command's options, but goes on alone */
 			ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)(long)OPTIONS);
-		} else if (pid != command && (pid != target || status >> 8 == EXECUTED)) {
+		} else if (pid != command && pid != between &&
+			   (pid != target || status >> 8 == EXECUTED)) {
 			ptrace(PTRACE_DETACH, pid, NULL, NULL);
 			continue;
 		}
@@ -182,21 +188,21 @@ static int follow(pid_t command, pid_t target, struct fault *fault)
 int main(int argc, char **argv)
 {
 	struct fault fault = { 0 };
-	int of_child, status;
+	int generation, status;
 	pid_t command;
 
 	if (argc < 6)
 		return 99;
-	of_child = strcmp(argv[1], "child") == 0;
+	generation = atoi(argv[1]);
 	fault.left = atol(argv[2]);
 	fault.error = strcmp(argv[3], "kill") == 0 ? 0 : atoi(argv[3]);
 	fault.exempt = argv[4];
 	command = start(argv + 5);
 	if (ptrace(PTRACE_SETOPTIONS, command, NULL,
-		   (void *)(long)(OPTIONS | (of_child ? FOLLOW : 0))) < 0)
+		   (void *)(long)(OPTIONS | (generation ? FOLLOW : 0))) < 0)
 		die("PTRACE_SETOPTIONS");
-	ptrace(of_child ? PTRACE_CONT : PTRACE_SYSCALL, command, NULL, NULL);
-	status = follow(command, of_child ? 0 : command, &fault);
+	ptrace(generation ? PTRACE_CONT : PTRACE_SYSCALL, command, NULL, NULL);
+	status = follow(command, generation, &fault);
 	if (fault.left > 0)
 		fprintf(stderr, "stop_at: %ld calls fewer\n", fault.left);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from fixtures import is_long
-from kill_sweep import Sweep
+from kill_sweep import Sweep, difference
 from runtime import Seen, wait_until
 
 pytestmark = pytest.mark.timeout(3600 if is_long() else 300)
@@ -149,19 +149,51 @@ def properties(result):
         "mounts": mounts, "fds": fds}
 
 
+def confined(bundle):
+    """With something of each kind that bounds a process."""
+    bundle.user_namespace().seccomp({"names": ["mkdir"], "action": "SCMP_ACT_ERRNO"})
+    bundle.process |= {"rlimits": [{"type": "RLIMIT_NOFILE", "soft": 512, "hard": 512}], "noNewPrivileges": True,
+                       "user": {"uid": 1000, "gid": 1000, "additionalGids": [5]}}
+    bundle.linux |= {"maskedPaths": ["/proc/keys", "/home"], "readonlyPaths": ["/proc/sys"]}
+    return bundle
+
+
 @pytest.mark.parametrize("errors", SETS, ids=lambda errors: errors[0] if len(errors) == 1 else "all")
 @pytest.mark.parametrize("who", ["itself", "child"])
 def test_an_error_anywhere(sweep, bundle, who, errors):
     """Whatever fails is told, or the container is what it would have been."""
-    bundle.args("/bin/probe").user_namespace()
-    bundle.seccomp({"names": ["mkdir"], "action": "SCMP_ACT_ERRNO"})
-    bundle.process |= {"rlimits": [{"type": "RLIMIT_NOFILE", "soft": 512, "hard": 512}], "noNewPrivileges": True,
-                       "user": {"uid": 1000, "gid": 1000, "additionalGids": [5]}}
-    bundle.linux |= {"maskedPaths": ["/proc/keys", "/home"], "readonlyPaths": ["/proc/sys"]}
-    bundle.write()
+    confined(bundle).args("/bin/probe").write()
     words = ("run", "--bundle", bundle.path, "c1")
     findings, failed = sweep.fail_everywhere(words, errors, who, properties)
     report(findings, failed, least=50)
+
+
+@pytest.mark.parametrize("errors", SETS, ids=lambda errors: errors[0] if len(errors) == 1 else "all")
+@pytest.mark.parametrize("who", ["itself", "child", "init"])
+def test_an_error_anywhere_in_exec(sweep, bundle, runtime, who, errors):
+    """The process has all the rights and bounds that it should have, or it does not come to be."""
+    confined(bundle).args("/bin/sleep", "1000").write()
+    runtime(*sweep.create_words).ok()
+    runtime("start", "c1").ok()
+    words = ("exec", "c1", "/bin/probe")
+    wanted = properties(runtime(*words).ok())
+
+    def attempt(number):
+        name = errors[number // step % len(errors)]
+        result, came = sweep.stop(words, number, getattr(errno, name), who)
+        where = f"{number} {name}"
+        assert result.seconds < 10, where
+        if result.status == 0:
+            assert properties(result) == wanted, f"{where}: {difference(wanted, properties(result))}"
+        else:
+            assert "hoy: " in result.stderr or "error while loading" in result.stderr, f"{where}: {result}"
+        assert runtime("state", "c1").json["status"] == "running", where
+        wait_until(lambda: len((bundle.cgroup / "cgroup.procs").read_text().split()) == 1, where, 5)
+        return came
+
+    step = 1 if is_long() else 2
+    assert sweep.points(attempt, step) > 3
+    runtime("delete", "--force", "c1").ok()
 
 
 @pytest.mark.parametrize("error", ERRORS if is_long() else ["EPERM", "ENOMEM", "ELOOP"])
