@@ -67,12 +67,15 @@ def test_delete_of_a_stopped_container(sweep, bundle, runtime, scratch):
     assert (scratch / "poststop").exists()
 
 
-@pytest.mark.parametrize("words", [("start", "c1"), ("kill", "c1", "TERM"), ("exec", "c1", "true")])
+@pytest.mark.parametrize("words", [("start", "c1"), ("kill", "c1", "TERM"), ("exec", "c1", "true"),
+                                   ("pause", "c1"), ("resume", "c1")], ids=lambda words: words[0])
 def test_other_commands(sweep, runtime, words):
     def prepare():
         runtime(*sweep.create_words).ok()
         if words[0] != "start":
             runtime("start", "c1").ok()
+        if words[0] == "resume":
+            runtime("pause", "c1").ok()
     step = 1 if is_long() else 7
     report(*sweep.run(words, prepare, step=step), least=50 // step)
 
