@@ -263,7 +263,7 @@ class Session:
     """The directories of this run, all of one name: state roots, cgroups, scratch."""
 
     def __init__(self):
-        name = f"{PREFIX}.{os.getpid()}"
+        name = f"{PREFIX}.{os.getpid()}.0.{leaks.pid_namespace()}"
         self.state = Path("/run") / name
         self.cgroup = CGROUP2 / name
         self.scratch = Path(tempfile.gettempdir()) / name

@@ -2,6 +2,7 @@
 
 from suite import case, document, has, same
 
+# Both ends have to be moved: with the network of the runtime the kernel removes the other one.
 VETH = "ip link add hoyt0 type veth peer name hoyt1; ip link set hoyt0 mtu 1400 address 02:00:00:00:00:07"
 
 
@@ -26,14 +27,14 @@ def seen(t):
             "template": ({"name": "ceth%d"}, "ceth0")})
 def network_device(t, value, name):
     in_own_network(t, VETH)
-    t.linux["netDevices"] = {"hoyt0": value}
+    t.linux["netDevices"] = {"hoyt0": value, "hoyt1": {}}
     same(seen(t)["interfaces"].get(name), "up")
 
 
 @case("linux.netDevices.keep-attributes", "linux.netDevices.keep-addresses")
 def network_device_keeps(t):
     in_own_network(t, f"{VETH}; ip address add 10.9.8.7/24 dev hoyt0; ip link set hoyt0 up")
-    t.linux["netDevices"] = {"hoyt0": {}}
+    t.linux["netDevices"] = {"hoyt0": {}, "hoyt1": {}}
     text = output(t, "/bin/busybox", "ip", "address", "show", "dev", "hoyt0")
     for word in ("mtu 1400", "02:00:00:00:00:07", "10.9.8.7/24"):
         has(word, text)
