@@ -168,6 +168,7 @@ static void capabilities(void **state)
 	assert_int_equal(capability_find("CAP_KILL-x"), -1);
 	assert_int_equal(capability_find("CAP_KILL,CAP_SYS_ADMIN"), -1);
 	assert_int_equal(capability_find("CAP_KILL "), -1);
+	assert_int_equal(capability_find("CAP_KILL2"), -1);
 	assert_int_equal(capability_find("0"), -1);
 	assert_int_equal(capability_find(""), -1);
 	assert_int_equal(capability_find("CAP_NOPE"), -1);
