@@ -66,7 +66,8 @@ static _Noreturn void run_child(const struct launch_fds *fds, const struct plan_
 	const char *words;
 
 	if (setsid() < 0 || dup3(input, 0, 0) < 0 || dup3(output, 1, 0) < 0 ||
-	    dup3(error, 2, 0) < 0 || fd_cloexec_from(3) < 0)
+	    dup3(error, 2, 0) < 0 || fd_cloexec_from(3) < 0 ||
+	    (process_reset_affinity() < 0 && fds->takes_turns))
 		_exit(125);
 	(void)umask(022);
 	(void)execve(hook->path, hook->args, hook->env ? hook->env : no_environment);

@@ -39,7 +39,6 @@ static const struct step create_steps[] = {
 	{ "network", step_network },
 	{ "network devices", step_net_devices },
 	{ "hostname", step_hostname },
-	{ "scheduling", step_scheduling },
 	{ "mounts", step_mounts },
 	{ "devices", step_devices },
 	{ "device links", step_links },
@@ -72,6 +71,8 @@ static const struct step create_steps[] = {
 	/* A thread: before the last limits, one of which may be pids.max. */
 	{ "listener", step_listener },
 	{ "execing", step_execing },
+	/* Until here the runtime or `start` has taken turns with us, on the same CPU. */
+	{ "scheduling", step_scheduling },
 	{ "scheduler", step_scheduler },
 	{ "capabilities", step_capabilities },
 	{ "no new privileges", step_no_new_privileges },

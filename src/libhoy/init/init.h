@@ -60,6 +60,8 @@ struct launch_fds {
 	int listener;
 	/** Files that take what the hooks of init's own write. */
 	int hook_stdout, hook_stderr;
+	/** The runtime has narrowed our affinity to its own CPU (runtime/turns.h). */
+	bool takes_turns;
 	/** Where exactly root.path was when it was checked: device and inode. */
 	uint64_t root_device, root_inode;
 	struct launch_join *joins;

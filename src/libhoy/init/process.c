@@ -58,13 +58,12 @@ static int set_affinity(const struct plan_cpus *cpus, const char *at, struct hoy
 	return 0;
 }
 
-/* The affinity of whoever has called us (an engine, a monitor) is not meant for the container. */
-static void reset_affinity(void)
+/* Who may not change an affinity has not narrowed ours either. */
+static int reset_affinity(const struct launch_fds *fds, struct hoy_error *err)
 {
-	uint64_t all[PLAN_CPU_WORDS];
+	int r = process_reset_affinity();
 
-	memset(all, 0xff, sizeof(all));
-	(void)syscall(SYS_sched_setaffinity, 0, sizeof(all), all);
+	return r < 0 && fds->takes_turns ? fail(err, r, "let the process run on all CPUs") : 0;
 }
 
 int affinity_before_cgroup(const struct plan *plan, struct hoy_error *err)
@@ -81,8 +80,8 @@ int step_scheduling(struct init *init, struct hoy_error *err)
 	const struct plan_process *process = &init->plan->process;
 	unsigned long max_node = sizeof(process->memory_nodes) * 8 + 1;
 
-	if (process->reset_cpus)
-		reset_affinity();
+	if (process->reset_cpus && reset_affinity(init->fds, err) < 0)
+		return -1;
 	if (set_affinity(&process->final_cpus, "process.execCPUAffinity.final", err) < 0)
 		return -1;
 	if (process->memory_policy >= 0 &&

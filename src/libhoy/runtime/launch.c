@@ -35,6 +35,13 @@
 /* As init/bootstrap.c says it too. */
 #define CLONE_INIT "clone init"
 
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+}
+
 int launch_open_procfs(struct hoy_error *err)
 {
 	autoclose int fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -248,6 +255,10 @@ int launch_clone(struct launch *launch, struct hoy_error *err)
 	struct launch_fds *fds = &launch->fds;
 	pid_t pid;
 
+	/* A deadline wants to be free to go anywhere (sched(7)). */
+	if (!launch->plan->process.scheduler.set)
+		turns_begin(&launch->turns);
+	fds->takes_turns = launch->turns.taken;
 	if (namespaces->bootstrap) {
 		pid = clone_bootstrap(launch);
 	} else {
@@ -341,6 +352,7 @@ static int run_runtime_hooks(struct launch *launch, struct hoy_error *err)
 	const struct plan_hooks *hooks = launch->plan->hooks;
 
 	launch->hooks_ran = true;
+	turns_end(&launch->turns);
 	if (hooks_run(&hooks[PLAN_PRESTART], "prestart", launch->pid, launch->log, err) < 0 ||
 	    hooks_run(&hooks[PLAN_CREATE_RUNTIME], "createRuntime", launch->pid, launch->log, err) <
 		    0)
@@ -462,6 +474,7 @@ static int handle(struct launch *launch, struct message *message, size_t len, in
 	case NOTE_CLONED:
 		return adopt_init(launch, message, fd, err);
 	case REQUEST_ID_MAPS:
+		turns_end(&launch->turns); /* newuidmap may be executed */
 		return launch_write_maps(launch, err) < 0 ? -1 : answer(launch, err);
 	case REQUEST_CGROUP:
 		return adopt_cgroup(launch, err);
@@ -573,7 +586,7 @@ static int serve_one(struct launch *launch, struct hoy_error *err)
 	return r < 0 ? -1 : (int)message.type;
 }
 
-int launch_serve(struct launch *launch, struct hoy_error *err)
+static int serve(struct launch *launch, struct hoy_error *err)
 {
 	const bool has_gate = launch->fds.go >= 0;
 	bool execing = false;
@@ -592,17 +605,19 @@ int launch_serve(struct launch *launch, struct hoy_error *err)
 	}
 }
 
-static void close_fd(int *fd)
+int launch_serve(struct launch *launch, struct hoy_error *err)
 {
-	if (*fd >= 0)
-		(void)close(*fd);
-	*fd = -1;
+	int r = serve(launch, err);
+
+	turns_end(&launch->turns);
+	return r;
 }
 
 void launch_done(struct launch *launch)
 {
 	struct launch_fds *fds = &launch->fds;
 
+	turns_end(&launch->turns);
 	if (launch->pid > 0 && launch->pidfd >= 0)
 		process_kill_and_reap(launch->pidfd);
 	netdevice_put_back(&launch->net_devices, launch->log);

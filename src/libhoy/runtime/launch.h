@@ -18,6 +18,7 @@
 #include "plan/causes.h"
 #include "plan/plan.h"
 #include "runtime/netdevice.h"
+#include "runtime/turns.h"
 
 struct launch {
 	const struct plan *plan;
@@ -55,6 +56,8 @@ struct launch {
 	struct cgroup_target move_to;
 	/** For cgroup drivers that adopt, and to see whether init was killed for lack of memory. */
 	struct cgroup *cgroup;
+	/** From the clone to the end of launch_serve(), but for hooks and helpers. */
+	struct turns turns;
 	/** Puts network devices back unless the container comes to be. */
 	struct netdevice_keeper net_devices;
 	/** A createContainer or earlier hook has been run: poststop is due if create fails. */

@@ -18,6 +18,7 @@
 #include "runtime/destroy.h"
 #include "runtime/hooks.h"
 #include "runtime/notify.h"
+#include "runtime/turns.h"
 #include "state/directory.h"
 #include "sys/cleanup.h"
 #include "sys/error.h"
@@ -184,11 +185,14 @@ static int start(struct container *container, const struct log *log, bool *ret_d
 		 struct hoy_error *err)
 {
 	struct gate gate = { -1, -1, -1 };
+	struct turns turns = { .taken = false };
 	int r = check_startable(container, &gate, err);
 
 	if (r == 0) {
 		*ret_destroy = true;
+		turns_begin(&turns);
 		r = run_gate(container, &gate, err);
+		turns_end(&turns);
 	}
 	if (r == 0)
 		r = hooks_run(&container->record->poststart, "poststart", container->record->pid,

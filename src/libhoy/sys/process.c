@@ -141,3 +141,12 @@ int process_reset_signals(void)
 		return -errno;
 	return 0;
 }
+
+int process_reset_affinity(void)
+{
+	/* As many as the kernel can be built for. */
+	unsigned long all[8192 / (8 * sizeof(long))];
+
+	memset(all, 0xff, sizeof(all));
+	return syscall(SYS_sched_setaffinity, 0, sizeof(all), all) < 0 ? -errno : 0;
+}

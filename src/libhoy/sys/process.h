@@ -44,4 +44,10 @@ void process_kill_and_reap(int pidfd);
 /** Sets all signals to their default and unblocks all. Between clone and execve only. */
 int process_reset_signals(void);
 
+/**
+ * Lets this process run on every CPU that its cgroup allows: the affinity of whoever has called us
+ * (an engine, a monitor) is not meant for containers.
+ */
+int process_reset_affinity(void);
+
 #endif
