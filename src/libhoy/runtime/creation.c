@@ -280,7 +280,7 @@ int creation_note_init(struct creation *creation, struct hoy_error *err)
 
 	if (r < 0)
 		return fail(err, r, "read init's start time");
-	return creation->resctrl < 0 ? state_write(&creation->dir, &creation->record, err)
+	return creation->resctrl < 0 ? state_note_init(&creation->dir, &creation->record, err)
 				     : enter_resctrl(creation, err);
 }
 

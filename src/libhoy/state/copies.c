@@ -73,6 +73,22 @@ static void describe_init(const struct state_record *record, char text[PATH_MAX]
 		    record->private_pid_namespace, record->boot_id);
 }
 
+static int write_init(const struct state_dir *dir, const struct state_record *record)
+{
+	char text[PATH_MAX];
+
+	describe_init(record, text);
+	return write_copy(dir, STATE_COPY_INIT, text);
+}
+
+int state_note_init(const struct state_dir *dir, const struct state_record *record,
+		    struct hoy_error *err)
+{
+	int r = write_init(dir, record);
+
+	return r < 0 ? fail(err, r, "note process %d", (int)record->pid) : 0;
+}
+
 void copies_write(const struct state_dir *dir, const struct state_record *record)
 {
 	char text[PATH_MAX];
@@ -81,10 +97,8 @@ void copies_write(const struct state_dir *dir, const struct state_record *record
 		return;
 	if (record->cgroup_inode != 0)
 		(void)write_cgroup(dir, record);
-	if (record->pid != 0) {
-		describe_init(record, text);
-		(void)write_copy(dir, STATE_COPY_INIT, text);
-	}
+	if (record->pid != 0)
+		(void)write_init(dir, record);
 	if (record->host_mounts_len != 0) {
 		format_text(text, sizeof(text), "%zu", record->host_mounts_len);
 		(void)write_copy(dir, STATE_COPY_MOUNTS, text);

@@ -175,6 +175,10 @@ int state_note_cgroup(const struct state_dir *dir, const struct state_record *re
 /** Whether an error of state_read() is about the file, and not about our own means to read it. */
 bool state_is_damage(const struct hoy_error *err);
 
+/** The same for init, as state_set_init() has it, before init may pass a barrier. */
+int state_note_init(const struct state_dir *dir, const struct state_record *record,
+		    struct hoy_error *err);
+
 int state_read(const struct state_dir *dir, struct arena *arena, struct state_record **ret_record,
 	       struct hoy_error *err);
 
