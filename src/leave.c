@@ -6,16 +6,18 @@
  * written by a copy that mremap(2) moves over it in one step, the rest by the same pages of the
  * same file seen through another mount. The bytes stay the same, so the code that runs here does
  * not notice. What is left are the links in /proc/PID/map_files, which the kernel opens for nobody
- * without CAP_CHECKPOINT_RESTORE on the host, as for the C library of a dynamic build. Runs at the
- * top of the program, single-threaded.
+ * without CAP_CHECKPOINT_RESTORE on the host, as for the C library of a dynamic build. Runs at
+ * the top of the program, single-threaded.
  */
 #include "leave.h"
 
 #include <limits.h>
+#include <link.h>
 #include <linux/prctl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
@@ -28,51 +30,79 @@
 
 /* A program has four to six of them. */
 #define MAPPINGS_MAX 16
+#define PAGE_LEN     ((uintptr_t)sysconf(_SC_PAGESIZE))
 
 struct mapping {
 	uintptr_t start, end;
 	off_t offset;
 	int protection;
+	/** May differ from what the file has. */
+	bool written;
 };
 
-/* "START-END rwxp OFFSET DEV INODE   PATH" (proc(5)) */
-static bool parse_line(char *line, const char *program, struct mapping *ret_mapping)
+static uintptr_t page_down(uintptr_t address)
 {
-	char *rest, *path = strchr(line, '/');
-	uintptr_t start = strtoul(line, &rest, 16), end;
-
-	if (!path || strcmp(path, program) != 0 || *rest != '-')
-		return false;
-	end = strtoul(rest + 1, &rest, 16);
-	if (*rest != ' ' || strlen(rest) < 5)
-		return false;
-	*ret_mapping = (struct mapping){
-		.start = start,
-		.end = end,
-		.protection = (rest[1] == 'r' ? PROT_READ : 0) | (rest[2] == 'w' ? PROT_WRITE : 0) |
-			      (rest[3] == 'x' ? PROT_EXEC : 0),
-		.offset = (off_t)strtoul(rest + 5, NULL, 16),
-	};
-	return true;
+	return address & ~((uintptr_t)PAGE_LEN - 1);
 }
 
-/* @returns how many mappings are of the program's file, or -errno */
-static int find_mappings(const char *program, struct mapping mappings[MAPPINGS_MAX])
+/** Adds a piece of a segment, up to an address, unless it is empty. */
+static void add_mapping(struct mapping *mappings, int *len, struct mapping *rest, uintptr_t end,
+			int protection)
 {
-	autoclose int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	char text[16 * 1024], *rest = text, *line;
-	int len = 0;
-	ssize_t r = fd < 0 ? -errno : file_read_fd(fd, text, sizeof(text));
+	struct mapping *mapping = &mappings[*len];
 
-	if (r < 0)
-		return (int)r;
-	while ((line = strsep(&rest, "\n"))) {
-		if (len == MAPPINGS_MAX)
-			return -E2BIG;
-		if (parse_line(line, program, &mappings[len]))
-			len++;
+	if (end <= rest->start)
+		return;
+	*mapping = *rest;
+	mapping->end = end;
+	mapping->protection = protection;
+	rest->offset += (off_t)(end - rest->start);
+	rest->start = end;
+	(*len)++;
+}
+
+static int protection_of(const ElfW(Phdr) * segment)
+{
+	return (segment->p_flags & PF_R ? PROT_READ : 0) |
+	       (segment->p_flags & PF_W ? PROT_WRITE : 0) |
+	       (segment->p_flags & PF_X ? PROT_EXEC : 0);
+}
+
+/*
+ * What the kernel, or the dynamic linker, has mapped of the program's file: its segments, of which
+ * a written one may start with a part that was made read-only once it was relocated (RELRO). If
+ * that is not all, PR_SET_MM_MAP says so (EBUSY). @returns how many, or -errno
+ */
+static int find_mappings(struct mapping mappings[MAPPINGS_MAX])
+{
+	const ElfW(Phdr) *segments = (const void *)getauxval(AT_PHDR), *relro = NULL;
+	const size_t count = getauxval(AT_PHNUM);
+	uintptr_t base = 0;
+	int len = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (segments[i].p_type == PT_PHDR)
+			base = (uintptr_t)segments - segments[i].p_vaddr;
+		if (segments[i].p_type == PT_GNU_RELRO)
+			relro = &segments[i];
 	}
-	return len;
+	for (size_t i = 0; i < count && len < MAPPINGS_MAX - 1; i++) {
+		const ElfW(Phdr) *segment = &segments[i];
+		const int protection = protection_of(segment);
+		uintptr_t start = base + segment->p_vaddr, end;
+		struct mapping rest = { .start = page_down(start),
+					.offset = (off_t)page_down(segment->p_offset),
+					.written = protection & PROT_WRITE };
+
+		if (segment->p_type != PT_LOAD || segment->p_filesz == 0)
+			continue;
+		end = page_down(start + segment->p_filesz + PAGE_LEN - 1);
+		if (rest.written && relro && relro->p_vaddr == segment->p_vaddr)
+			add_mapping(mappings, &len, &rest, page_down(start + relro->p_memsz),
+				    PROT_READ);
+		add_mapping(mappings, &len, &rest, end, protection);
+	}
+	return len > 0 && len < MAPPINGS_MAX - 1 ? len : -E2BIG;
 }
 
 /*
@@ -95,18 +125,6 @@ static int open_aside(void)
 	format_text(path, sizeof(path), "/proc/self/fd/%d", mount);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
-}
-
-/*
- * What was never written (code, constants) needs no copy: it is mapped again from aside. What ends
- * where a writable mapping starts may hold relocated pointers (RELRO), so it counts as written.
- */
-static bool is_unwritten(const struct mapping *mappings, int index, int count)
-{
-	if (mappings[index].protection & PROT_WRITE)
-		return false;
-	return index + 1 == count || !(mappings[index + 1].protection & PROT_WRITE) ||
-	       mappings[index + 1].start != mappings[index].end;
 }
 
 static int map_again(const struct mapping *mapping, int file)
@@ -193,28 +211,22 @@ int leave_binary(void)
 {
 	struct mapping mappings[MAPPINGS_MAX];
 	struct prctl_mm_map map;
-	char program[PATH_MAX];
 	autoclose int empty = -1, aside = -1;
 	unsigned int size;
-	ssize_t len;
 	int count, r;
 
 	if (BUILT_WITH_SANITIZER)
 		return -EOPNOTSUPP;
 	if (prctl(PR_SET_MM, PR_SET_MM_MAP_SIZE, &size, 0, 0) < 0 || size != sizeof(map))
 		return -ENOSYS;
-	len = readlinkat(AT_FDCWD, "/proc/self/exe", program, sizeof(program) - 1);
-	if (len < 0)
-		return -errno;
-	program[len] = '\0';
 	empty = open_empty();
 	r = empty < 0 ? empty : read_map(&map);
-	count = r < 0 ? r : find_mappings(program, mappings);
+	count = r < 0 ? r : find_mappings(mappings);
 	if (count < 0)
 		return count;
 	aside = open_aside();
 	for (int i = 0; i < count; i++) {
-		if (aside >= 0 && is_unwritten(mappings, i, count))
+		if (aside >= 0 && !mappings[i].written)
 			r = map_again(&mappings[i], aside);
 		else
 			r = replace(&mappings[i]);
