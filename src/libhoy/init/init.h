@@ -131,7 +131,8 @@ _Noreturn void bootstrap_main(const struct plan *plan, struct launch_fds *fds);
 
 /**
  * CLONE_NEW* flags for the clone of init: the plan's new namespaces but for those that init or
- * bootstrap makes, once the cgroup is entered, offsets can be written, or ids are mapped.
+ * bootstrap makes, once the cgroup is entered, offsets can be written, or ids
+ * are mapped.
  */
 uint64_t init_clone_flags(const struct plan *plan);
 
@@ -259,6 +260,12 @@ int capabilities_use(const struct init *init, bool own, struct hoy_error *err);
 /** Applies attributes to a mount; locked flags of the source (user namespace) are kept. */
 int attributes_apply(int mount, const struct plan_attributes *attributes, bool readonly_late,
 		     const char *at, struct hoy_error *err);
+
+/**
+ * Whether a new mount has these as soon as fsmount(2) has set its flags: it is private and alone,
+ * and there is nothing to be cleared.
+ */
+bool attributes_are_initial(const struct plan_attributes *attributes);
 
 /** Maps the ids of a detached mount, where the plan wants that. */
 int attributes_idmap(const struct launch_fds *fds, const struct plan *plan, size_t index, int mount,

@@ -55,6 +55,12 @@ static int set_flags(int mount, unsigned int flags, uint64_t add, uint64_t clear
 		   clear & ~(uint64_t)MOUNT_ATTR__ATIME, 0);
 }
 
+bool attributes_are_initial(const struct plan_attributes *attributes)
+{
+	return (attributes->propagation == 0 || attributes->propagation == MS_PRIVATE) &&
+	       attributes->recursive_set == 0 && attributes->recursive_clear == 0;
+}
+
 int attributes_apply(int mount, const struct plan_attributes *attributes, bool readonly_late,
 		     const char *at, struct hoy_error *err)
 {

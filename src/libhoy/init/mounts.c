@@ -342,7 +342,7 @@ static int make_detached(struct init *init, size_t index, int target, const char
 {
 	const struct plan_mount *mount = &init->plan->mounts[index];
 	autoclose int fd = -1;
-	bool refused = false;
+	bool refused = false, is_new = false;
 
 	if (mount->kind == PLAN_MOUNT_BIND) {
 		fd = take_fd(&init->fds->sources[mount->source_index]);
@@ -350,6 +350,7 @@ static int make_detached(struct init *init, size_t index, int target, const char
 		fd = take_fd(&init->fds->mounts[index]);
 	} else {
 		fd = make_new(mount, mode, &refused, err);
+		is_new = fd >= 0;
 		if (fd < 0 && !(refused && mount->fallback_source))
 			return -1;
 		if (fd < 0)
@@ -357,7 +358,10 @@ static int make_detached(struct init *init, size_t index, int target, const char
 	}
 	if (fd < 0)
 		return -1;
-	if (check_proc_rule(mount, target, fd, err) < 0 ||
+	if (check_proc_rule(mount, target, fd, err) < 0)
+		return -1;
+	/* fsmount(2) has given a new one its flags. */
+	if (!(is_new && attributes_are_initial(&mount->attributes)) &&
 	    attributes_apply(fd, &mount->attributes, mount->readonly_late, mount->at, err) < 0)
 		return -1;
 	if (mount->kind == PLAN_MOUNT_NEW && !refused &&

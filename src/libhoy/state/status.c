@@ -15,22 +15,25 @@
 #include "sys/file.h"
 #include "sys/process.h"
 
-int state_boot_id(char buffer[37])
-{
-	char text[64];
-	ssize_t len;
-	autoclose int fd = openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id",
-				  O_RDONLY | O_CLOEXEC);
+#define BOOT_ID_LEN 36
 
-	if (fd < 0)
-		return -errno;
-	len = file_read_fd(fd, text, sizeof(text));
-	if (len < 0)
-		return (int)len;
-	if (len < 36)
-		return -EINVAL;
-	memcpy(buffer, text, 36);
-	buffer[36] = '\0';
+int state_boot_id(char buffer[BOOT_ID_LEN + 1])
+{
+	/* It stays the same for as long as this process can live. */
+	static _Thread_local char known[BOOT_ID_LEN + 1];
+	autoclose int fd = -1;
+	ssize_t len;
+
+	if (known[0] == '\0') {
+		fd = openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return -errno;
+		len = read(fd, buffer, BOOT_ID_LEN);
+		if (len != BOOT_ID_LEN)
+			return len < 0 ? -errno : -EINVAL;
+		memcpy(known, buffer, BOOT_ID_LEN);
+	}
+	memcpy(buffer, known, sizeof(known));
 	return 0;
 }
 

@@ -113,10 +113,10 @@ int file_replace(int dirfd, const char *name, const void *data, size_t len, mode
 	if (format_text(temporary, sizeof(temporary), ".%s.%d", name, (int)getpid()) >=
 	    sizeof(temporary))
 		return -ENAMETOOLONG;
-	/* One left by a process that was killed and had the same pid. */
-	if (unlinkat(dirfd, temporary, 0) < 0 && errno != ENOENT)
-		return -errno;
 	r = make_file(dirfd, temporary, data, len, mode);
+	/* One left by a process that was killed and had the same pid. */
+	if (r == -EEXIST && unlinkat(dirfd, temporary, 0) == 0)
+		r = make_file(dirfd, temporary, data, len, mode);
 	if (r >= 0 && renameat(dirfd, temporary, dirfd, name) < 0)
 		r = -errno;
 	if (r < 0)
