@@ -82,13 +82,17 @@ def run(command, minutes, as_root=False, **keywords):
                           **keywords).returncode
 
 
-def logged(command, minutes, env=None):
-    """Runs a command quietly. Returns whether it succeeded; if it did not, its output is shown."""
+def logged(command, minutes, env=None, said=None):
+    """Runs a command quietly. Returns whether it succeeded; if it did not, its output is shown.
+    The lines of its output are added to the list `said`."""
     with tempfile.TemporaryFile("w+", errors="replace") as log:
         status = run(command, minutes, env=env, stdout=log, stderr=subprocess.STDOUT)
-        if status != 0:
-            log.seek(0)
-            print(log.read(), flush=True)
+        log.seek(0)
+        text = log.read()
+    if status != 0:
+        print(text, flush=True)
+    if said is not None:
+        said += text.splitlines()
     return status == 0
 
 
@@ -123,11 +127,17 @@ def unit_program(test, directory):
            "CMOCKA_XML_FILE": str(results / "%g.xml"),
            "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1",
            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
-    done = logged(test["cmd"], 5, env)
+    said = []
+    done = logged(test["cmd"], 5, env, said)
     try:
         count = sum(read_junit(path, result, name) for path in results.iterdir())
     except xml.ParseError:
         count = 0
+    # cmocka has no place for it in its file, so that each test prints why it is skipped.
+    reasons = [line for line in said if line.startswith("skipped: ")]
+    for number, reason in enumerate(reasons[:len(result.skipped)]):
+        test_name = result.skipped[number].partition(": ")[0]
+        result.skipped[number] = f"{test_name}: {reason.removeprefix('skipped: ')}"
     if not done and not result.failed:
         result.failed.append(f"{name}: crash, leak or time-out")
     elif done and count == 0:
