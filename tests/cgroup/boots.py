@@ -29,6 +29,7 @@ NEWER = [f"tests/run/test_{name}.py" for name in ("overlay", "mount_options", "m
 BOOTS = {
     "6.12": (["--kernel=6.12", "--numa", "--disk=64M", "--modules=loop,bfq"], [*EVERYWHERE, "scale"]),
     "systemd": (["--flavour=systemd", "--with=engines"], ["systemd", "callers", "engines"]),
+    "checkpoint": (["--flavour=systemd", "--with=engines"], ["checkpoint", "checkpoint_engines"]),
     "6.1": (["--kernel=6.1", "--numa", "--disk=64M", "--modules=loop,bfq"], EVERYWHERE),
     "selinux": (["--with=lsm", "--append=security=selinux selinux=1 enforcing=0"], ["selinux"]),
     "run-6.12": (["--kernel=6.12", "--modules=overlay", "--timeout=2100"], NEWER),
