@@ -46,6 +46,7 @@ GUEST = """
 umask 022
 export TMPDIR=$1
 shift
+[ "$TMPDIR" = /tmp ] || mount -o remount,relatime /
 cp -a /work/cache "$TMPDIR/hoy-test-cache-0"
 install -m 755 /work/hoy /usr/local/bin/hoy
 export HOY=/usr/local/bin/hoy
