@@ -13,6 +13,9 @@
 static bool detach, keep, no_subreaper;
 
 const struct option run_options[] = {
+	/* Before that of create, where it means nothing. */
+	{ "no-subreaper", 0, OPTION_FLAG, &no_subreaper, NULL,
+	  "do not reap what the container leaves behind", NULL },
 	{ NULL, 0, OPTION_TABLE, (void *)create_options, NULL, NULL, NULL },
 	{ "detach", 'd', OPTION_FLAG, &detach, NULL, "do not wait for the process", NULL },
 	{ "keep", 0, OPTION_FLAG, &keep, NULL, "do not delete the container afterwards", NULL },

@@ -267,3 +267,15 @@ def test_a_configuration_from_a_descriptor(bundle, runtime):
         assert result.silent().stdout == "ok\n"
     finally:
         os.close(read)
+
+
+@pytest.mark.parametrize("options, is_taken_in", [((), True), (("--no-subreaper",), False)])
+def test_orphans_of_the_foreground(bundle, runtime, options, is_taken_in):
+    """With the host's pid namespace what the container leaves behind goes to the nearest subreaper."""
+    bundle.without_namespace("pid")
+    bundle.sh("sh -c 'sh -c \"sleep .5; read a b c parent rest </proc/self/stat; echo \\$parent\" &'; "
+              "sleep 2")
+    process = runtime.popen("run", "--bundle", bundle.write(), *options, "c1")
+    result = runtime.finish(process).ok()
+    assert (result.stdout == f"{process.pid}\n") == is_taken_in, (result, process.pid)
+    assert result.stdout.strip().isdigit()
