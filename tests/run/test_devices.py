@@ -163,6 +163,14 @@ def test_anywhere_and_twice(bundle, runtime):
     assert result.ok().stdout == "character special file 1:3\n" * 3
 
 
+@pytest.mark.parametrize("path", ["/dev/mine", "/mine"])
+def test_the_same_entry_twice(bundle, runtime, path):
+    """ctr run --privileged --device writes such configurations. The mode of the first one counts."""
+    bundle.linux["devices"] = [device(path, fileMode=0o640), device(path, fileMode=0o666)]
+    result = runtime.sh(bundle, f"stat -c '%F %t:%T %a' {path}")
+    assert result.silent().stdout == "character special file 1:3 640\n"
+
+
 @req("linux.devices.mechanism")
 def test_in_a_user_namespace_they_are_binds(bundle, runtime):
     bundle.user_namespace()

@@ -86,7 +86,16 @@ static int compare_devices(const void *a, const void *b)
 	return *first < *second ? -1 : *first > *second;
 }
 
-/** Two nodes cannot have one name. Configurations with --privileged have hundreds of devices. */
+static bool is_same_device(const struct config_device *a, const struct config_device *b)
+{
+	return a->type == b->type && (a->type == 'p' || (a->major.value == b->major.value &&
+							 a->minor.value == b->minor.value));
+}
+
+/**
+ * Two nodes cannot have one name. That one is listed twice happens: `ctr run --privileged --device`
+ * does so. Configurations with --privileged have hundreds of devices.
+ */
 static void validate_device_paths(struct problems *problems, const struct config_linux *linux)
 {
 	autofree const struct config_device **sorted = NULL;
@@ -103,10 +112,11 @@ static void validate_device_paths(struct problems *problems, const struct config
 		return;
 	qsort(sorted, len, sizeof(struct config_device *), compare_devices);
 	for (size_t i = 1; i < len; i++)
-		if (strcmp(sorted[i - 1]->path, sorted[i]->path) == 0)
+		if (strcmp(sorted[i - 1]->path, sorted[i]->path) == 0 &&
+		    !is_same_device(sorted[i - 1], sorted[i]))
 			problem_at(problems,
 				   AT("linux.devices[%zu].path", (size_t)(sorted[i] - devices)),
-				   "duplicate '%.200s'", sorted[i]->path);
+				   "another device is '%.200s' already", sorted[i]->path);
 }
 
 void validate_devices(struct problems *problems, const struct config_linux *linux)
