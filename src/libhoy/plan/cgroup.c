@@ -100,12 +100,14 @@ static bool is_systemd_form(const char *path)
 	return second && !strchr(second + 1, ':') && !strchr(path, '/');
 }
 
-static int check_path(struct plan_builder *builder, const char *path)
+/* It is a path all the same: dockerd's BuildKit writes such ones without asking for systemd. */
+static void check_path(struct plan_builder *builder, const char *path)
 {
-	if (!is_systemd_form(path))
-		return 0;
-	fail_at(builder->err, at_path, 0, "'%s' is of systemd's form slice:prefix:name", path);
-	return fail_hint(builder->err, "use --systemd-cgroup");
+	if (is_systemd_form(path))
+		plan_warn(builder, at_path,
+			  "'%s' is a path here, not systemd's slice:prefix:name: use "
+			  "--systemd-cgroup for that",
+			  path);
 }
 
 /* Beside the caller's own cgroup: there a user may make cgroups, if anywhere. */
@@ -122,8 +124,8 @@ static int plan_cgroupfs(struct plan_builder *builder)
 	const char *path = builder->platform->cgroups_path;
 	const char *parent = "";
 
-	if (path && check_path(builder, path) < 0)
-		return -1;
+	if (path)
+		check_path(builder, path);
 	if (!path || !*path)
 		path = builder->options->id;
 	if (path[0] != '/') {
