@@ -252,6 +252,15 @@ def test_program_that_is_a_directory(bundle, runtime):
     runtime.refuses(bundle.args("/etc"), "process.args[0]", "/etc", "permission denied", status=126)
 
 
+@pytest.mark.hoy
+@pytest.mark.parametrize("path, words", [("/etc/passwd", "permission denied"),
+                                         ("/no/such", "no such file or directory")])
+def test_in_the_words_that_docker_looks_for(bundle, runtime, path, words):
+    """Its client knows them in lower case only."""
+    stderr = runtime.create(bundle.args(path)).stderr
+    assert stderr.endswith(f"process.args[0]: execute '{path}': {words}\n")
+
+
 @req("op.start.exec-failure", "config.process.args.enoexec")
 def test_program_of_no_known_format(bundle, runtime):
     bundle.file("/tmp/junk", "junk", 0o755)

@@ -214,9 +214,15 @@ int step_rlimits(struct init *init, struct hoy_error *err)
 int fail_program(struct hoy_error *err, const char *at, int code, const char *verb,
 		 const char *object)
 {
-	fail_at(err, at, code, "%s '%s'", verb, object);
-	err->status = err->code == ENOENT || err->code == ENOTDIR ? STATUS_NOT_FOUND
-								  : STATUS_NOT_EXECUTABLE;
+	code = code < 0 ? -code : code;
+	/* In Go's spelling: by these words docker run tells 127 and 126 from 125. */
+	if (code == ENOENT)
+		fail_at(err, at, 0, "%s '%s': no such file or directory", verb, object);
+	else if (code == EACCES)
+		fail_at(err, at, 0, "%s '%s': permission denied", verb, object);
+	else
+		fail_at(err, at, code, "%s '%s'", verb, object);
+	err->status = code == ENOENT || code == ENOTDIR ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
 	return -1;
 }
 
