@@ -401,3 +401,43 @@ def test_file_systems_show_the_namespaces_of_the_container(bundle, runtime, chan
         assert mount.fstype == "cgroup2"
         inside = container.exec("--", "cat", "/cg/cgroup.procs").ok().stdout.split()
         assert "1" in inside
+
+
+def test_namespaces_of_several_owners(bundle, runtime, change, source):
+    """A network namespace of the host's is joined while the process still has the rights to."""
+    bundle.user_namespace().namespace("network", f"/proc/{os.getpid()}/ns/net")
+    with runtime.sleeping(bundle) as container:
+        change(container, "add", bind(source, "/data"), tmpfs("/new")).silent()
+        assert container.exec("--", "cat", "/data/file").ok().stdout == "of the host"
+        change(container, "remove", bind(source, "/data"), tmpfs("/new")).silent()
+
+
+def test_volumes_of_both_directions(bundle, runtime, change, source):
+    """rshared under a shared root: what is mounted inside appears on the host, as from create."""
+    bundle.linux["rootfsPropagation"] = "rshared"
+    bundle.capabilities("CAP_SYS_ADMIN")
+    with mounted(source):
+        subprocess.run(["mount", "--make-shared", source], check=True)
+        (source / "sub").mkdir()
+        with runtime.sleeping(bundle) as container:
+            change(container, "add", bind(source, "/data", "rshared")).silent()
+            assert any(peer.startswith("shared:") for peer in mounts(container, "/data")[0].peers)
+            container.exec("--", "mount", "-t", "tmpfs", "x", "/data/sub").ok()
+            with open("/proc/self/mountinfo", encoding="ascii") as file:
+                assert f" {source}/sub " in file.read()
+            container.exec("--", "umount", "/data/sub").ok()
+
+
+def test_two_at_once(bundle, runtime, change, scratch):
+    """One after the other, under the container's lock."""
+    with runtime.sleeping(bundle) as container:
+        before = same(container)
+        for verb in ("add", "remove"):
+            processes = []
+            for number in range(4):
+                file = scratch / f"{number}.json"
+                file.write_text(json.dumps([tmpfs(f"/new/{number}")]))
+                processes.append(runtime.popen("mounts", verb, "c1", file))
+            for process in processes:
+                runtime.finish(process).silent()
+        assert same(container) == before

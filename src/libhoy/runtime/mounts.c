@@ -108,7 +108,12 @@ static int open_namespaces(struct mounting *mounting, struct hoy_error *err)
 	const struct state_record *record = mounting->container.record;
 	struct launch *launch = &mounting->launch;
 	struct launch_fds *fds = &launch->fds;
+	uint64_t wanted = record->namespaces;
 
+	/* File systems show the namespaces of whoever mounts them; to unmount takes none of those.
+	 */
+	if (mounting->task == INIT_UNMOUNTS)
+		wanted &= CLONE_NEWUSER | CLONE_NEWNS;
 	fds->joins = arena_array(&mounting->input.arena, struct launch_join, ARRAY_LEN(namespaces));
 	if (!fds->joins)
 		return fail(err, ENOMEM, "join the container");
@@ -116,7 +121,7 @@ static int open_namespaces(struct mounting *mounting, struct hoy_error *err)
 		char name[48];
 		int fd;
 
-		if (!(record->namespaces & namespaces[i].type))
+		if (!(wanted & namespaces[i].type))
 			continue;
 		format_text(name, sizeof(name), "%d/ns/%s", (int)record->pid, namespaces[i].name);
 		fd = openat(launch->procfs, name, O_RDONLY | O_CLOEXEC);
