@@ -4,6 +4,7 @@
  * program; all else is hoy_restore().
  */
 #include "cmd_checkpoint.h"
+#include "cmd_create.h"
 #include "cmd_run.h"
 #include "sys/error.h"
 
@@ -59,6 +60,8 @@ int cmd_restore(const struct program *program, char **words, struct hoy_error *e
 	struct foreground foreground = FOREGROUND_NONE;
 	int status;
 
+	if (check_preserved(program, line.preserve_fds, 0, err) < 0)
+		return -1;
 	checkpoint_command_line(&line.criu);
 	if (detach)
 		return hoy_restore(&program->context, words[0], &line, err);
