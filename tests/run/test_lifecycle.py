@@ -721,3 +721,11 @@ def test_unknown_members_are_ignored(bundle, runtime):
         where["zzUnknown"] = unknown
     bundle.config |= {"solaris": {}, "windows": {"layerFolders": ["x"]}}
     assert runtime.run(bundle.args("/bin/echo", "ok")).ok().stdout == "ok\n"
+
+
+def test_programs_that_end_at_once(bundle, runtime):
+    """run never misses an end, however early it comes; with a terminal neither."""
+    bundle.args("/bin/true").write()
+    for number in range(30):
+        bundle.sh(f"exit {number}").process["terminal"] = number % 3 == 0
+        assert runtime.run(bundle).status == number

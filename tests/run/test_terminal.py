@@ -379,3 +379,40 @@ def test_exec_where_the_container_has_replaced_the_multiplexer(bundle, runtime, 
         wait_until(lambda: container.output == "ready\n", "the program")
         container.exec("--tty", "--detach", "--console-socket", console.path, "--", "/bin/true").fails(
             "process.terminal", "pty multiplexer", status=255)
+
+
+@pytest.mark.hoy
+@pytest.mark.parametrize("command", ["run", "exec"])
+def test_what_stays_behind_in_the_terminal_keeps_nobody(bundle, runtime, command):
+    """The end is that of the process; others may have its terminal open for ever."""
+    script = "echo text; setsid sleep 1000 & exit 4"
+    bundle.without_namespace("pid")
+    if command == "run":
+        assert runtime.sh(with_terminal(bundle), script).status == 4
+        return
+    with runtime.sleeping(bundle):
+        result = runtime("exec", "-t", "c1", "/bin/sh", "-c", script)
+        assert result.status == 4 and result.stdout == "text\n"
+
+
+@pytest.mark.hoy
+@pytest.mark.parametrize("command", ["run", "exec"])
+def test_a_reader_that_has_gone(bundle, runtime, command):
+    """As with `| head`: the container goes on, and its end comes."""
+    script = "seq 100000; exit 6"
+    read, write = os.pipe()
+    os.close(read)
+    if command == "run":
+        result = runtime.sh(with_terminal(bundle), script, stdout=write)
+    else:
+        with runtime.sleeping(bundle):
+            result = runtime("exec", "-t", "c1", "/bin/sh", "-c", script, stdout=write)
+    os.close(write)
+    assert result.status == 6
+
+
+@pytest.mark.hoy
+def test_the_end_of_input_reaches_the_program(bundle, runtime):
+    with runtime.sleeping(bundle):
+        assert runtime("exec", "-t", "c1", "/bin/cat").ok().stdout == ""
+    assert runtime.run(with_terminal(bundle).args("/bin/cat"), name="c2").ok().stdout == ""
