@@ -236,6 +236,12 @@ def suite_cgroup(result, options):
     boot(result, options, "peers 6.12 systemd checkpoint 6.1 run-6.12 run-6.1 selinux")
 
 
+def suite_engines(result, options):
+    boot(result, options, "podman engines")
+    if options.peers and run(["tests/engines/peers.py", RESULTS], 240, as_root=True) != 0:
+        result.failed.append("tests/engines/peers.py")
+
+
 def fuzz_words(path):
     """What the sources compare with, so that the fuzzer need not guess it: a file of words."""
     words = set()
@@ -312,6 +318,7 @@ SUITES = {
                      "tests/differential"),
     "fresh": (suite_fresh, False, "tests/fresh"),
     "cgroup": (suite_cgroup, False, "tests/cgroup"),
+    "engines": (suite_engines, False, "tests/engines"),
     "bench": (suite_bench, False, "contrib/bench"),
     "package": (suite_package, False, "tests/package"),
     "vm": (suite_vm, False, "tests/vm/selftest.py"),
