@@ -10,7 +10,8 @@ from limits import MB, device_number, keyed, limit, loop_device, needs, read, re
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.req("linux.cgroups.resources-applied", "linux.cgroups.extra-controllers",
+@pytest.mark.req("linux.cgroups.resources-applied", "linux.unified.conversion",
+                 "linux.cgroups.extra-controllers",
                  "linux.memory.limit", "linux.memory.reservation", "linux.memory.swap",
                  "linux.cpu.shares", "linux.cpu.quota", "linux.cpu.period", "linux.cpu.burst",
                  "linux.cpu.cpus", "linux.cpu.mems", "linux.pids.limit",
