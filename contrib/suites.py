@@ -183,9 +183,18 @@ def suite_conformance(result, _options):
 
 
 def suite_peers(result, _options):
-    """What others are known to fail is a list, explained; anything else fails here."""
+    """What others are known to fail is a list, explained; anything else fails here, if it does so
+    twice: a race that somebody else loses now and then is no news."""
     for name in ("crun", "runc"):
-        conformance(result, name, name)
+        first, again = Result(), Result()
+        conformance(first, name, name)
+        if first.failed:
+            conformance(again, name, name)
+            lost = [line for line in first.failed if line not in again.failed]
+            print("passed the second time:", *lost, flush=True)
+            first.failed = [line for line in first.failed if line not in lost]
+            first.passed += len(lost)
+        result.add(first)
 
 
 def suite_coverage(result, _options):
