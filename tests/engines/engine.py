@@ -96,6 +96,17 @@ class Terminal:
     def resize(self, rows, columns):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
+    def resize_until(self, text, rows, columns, seconds=90):
+        """Changes the size until it has been seen: a client that just begins may miss a signal."""
+        deadline = time.monotonic() + seconds
+        while text not in self.seen:
+            assert time.monotonic() < deadline, f"no {text!r} in {self.seen!r}"
+            self.resize(rows, columns - 1)
+            self.resize(rows, columns)
+            time.sleep(0.5)
+            self.read_on()
+        self.expect(text)
+
     def type(self, text):
         os.write(self.master, text.encode())
 
@@ -132,9 +143,8 @@ def converse(*words):
         terminal.type(f"tty; {SIZE % '30 100'}; echo re''ady\n")
         terminal.expect("/dev/pts/0")
         terminal.expect("ready")
-        terminal.resize(40, 120)
         terminal.type(f"{SIZE % '40 120'}; echo re''sized\n")
-        terminal.expect("resized")
+        terminal.resize_until("resized", 40, 120)
         # An interrupt ends the program in the foreground, not the shell.
         terminal.type("echo sl''eeping; sleep 1000\n")
         terminal.expect("sleeping")
