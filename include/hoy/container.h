@@ -14,7 +14,9 @@
 /**
  * The operations of the OCI runtime specification (runtime.md#operations) and those that engines
  * expect beside them. libhoy never prints, exits, or changes its caller's process: no umask,
- * signal mask, working directory, environment or subreaper setting is touched.
+ * signal mask, working directory, environment or subreaper setting is touched. Only while
+ * hoy_create(), hoy_start(), hoy_exec() and hoy_mounts_*() run may the calling thread be kept on
+ * one CPU; hooks, the container and the caller afterwards have the affinity they would have had.
  *
  * A caller that lets the container share any namespace with the host should itself run from a
  * binary that the container cannot reach (see libhoy(3), "The runtime's binary").

@@ -90,13 +90,17 @@ static int detach(struct init *init, int mount, struct hoy_error *err)
 	return r;
 }
 
-static void undo(struct init *init)
+/* The first error stays the one to tell. */
+static int undo(struct init *init, struct hoy_error *err)
 {
-	struct hoy_error unused = { 0 };
+	struct hoy_error second = { 0 };
+	int r = 0;
 
 	for (size_t i = init->plan->mounts_len; i-- > 0;)
-		if (init->fds->mounts[i] >= 0)
-			(void)detach(init, init->fds->mounts[i], &unused);
+		if (init->fds->mounts[i] >= 0 && detach(init, init->fds->mounts[i], &second) < 0)
+			r = -1;
+	return r < 0 ? fail_hint(err, "some of the mounts could not be taken back: %s", second.text)
+		     : -1;
 }
 
 /* All of them, or none. Mount points that had to be made stay. */
@@ -105,8 +109,7 @@ int step_add_mounts(struct init *init, struct hoy_error *err)
 	init->keeps_mounts = true;
 	if (step_mounts(init, err) == 0 && step_late_readonly(init, err) == 0)
 		return 0;
-	undo(init);
-	return -1;
+	return undo(init, err);
 }
 
 /* ---- taking out ---- */

@@ -110,8 +110,7 @@ static int open_namespaces(struct mounting *mounting, struct hoy_error *err)
 	struct launch_fds *fds = &launch->fds;
 	uint64_t wanted = record->namespaces;
 
-	/* File systems show the namespaces of whoever mounts them; to unmount takes none of those.
-	 */
+	/* New file systems show the namespaces of their maker; to unmount takes none of those. */
 	if (mounting->task == INIT_UNMOUNTS)
 		wanted &= CLONE_NEWUSER | CLONE_NEWNS;
 	fds->joins = arena_array(&mounting->input.arena, struct launch_join, ARRAY_LEN(namespaces));
