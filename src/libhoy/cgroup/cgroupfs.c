@@ -17,10 +17,11 @@
 #include "sys/cleanup.h"
 #include "sys/compat.h"
 #include "sys/error.h"
+#include "sys/fd.h"
 #include "sys/file.h"
 
-/* How often the way down is tried again when someone removes an empty parent under our feet. */
-#define WALK_TRIES 128
+/* How long the way down is tried again when someone removes an empty parent under our feet. */
+#define WALK_MS 1000
 
 /** A cgroup in the making. */
 struct making {
@@ -148,6 +149,17 @@ static int enter(struct making *making, struct hoy_error *err)
 	return r < 0 ? fail_path(err, making->plan, r, "make", making->plan->path) : 1;
 }
 
+/* A count of tries would not do: who removes may be as fast as we are, and for a while in step. */
+static int enter_in_time(struct making *making, struct hoy_error *err)
+{
+	int r = enter(making, err);
+	int64_t deadline = r == 0 ? clock_ms() + WALK_MS : 0;
+
+	while (r == 0 && clock_ms() < deadline)
+		r = enter(making, err);
+	return r;
+}
+
 /* Takes the inode; and the umask of libhoy's caller must not show. */
 static int identify(struct making *making)
 {
@@ -165,7 +177,7 @@ static int identify(struct making *making)
 static int make(struct making *making, struct hoy_error *err)
 {
 	const struct plan_cgroup *plan = making->plan;
-	int r = 0;
+	int r;
 
 	format_text(making->cgroup.path, sizeof(making->cgroup.path), "%s%s", plan->mount_point,
 		    plan->path);
@@ -177,8 +189,7 @@ static int make(struct making *making, struct hoy_error *err)
 		return fail_at(err, plan->at, 0, "%s is no cgroup2 file system", plan->mount_point);
 	if (making->mount < 0)
 		return fail_path(err, plan, making->mount, "open", "");
-	for (int tries = 0; r == 0 && tries < WALK_TRIES; tries++)
-		r = enter(making, err);
+	r = enter_in_time(making, err);
 	if (r == 0)
 		r = fail_path(err, plan, -ENOENT, "make", plan->path);
 	if (r < 0)
