@@ -57,14 +57,21 @@ class Result:
         return f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
 
 
+def first_line(failure):
+    """What a failure is about, for the summary: it may be all that is kept of the output."""
+    lines = (failure.get("message") or failure.text or "").strip().splitlines()
+    return lines[0][:300] if lines else "no message"
+
+
 def read_junit(path, result, program=None):
     """Adds the test cases of a JUnit file to result. Returns how many there were."""
     cases = list(xml.parse(path).iter("testcase"))
     for case in cases:
         name = "::".join(filter(None, (program or case.get("classname"), case.get("name"))))
         skip = case.find("skipped")
-        if case.find("failure") is not None or case.find("error") is not None:
-            result.failed.append(name)
+        failure = next(filter(None.__ne__, map(case.find, ("failure", "error"))), None)
+        if failure is not None:
+            result.failed.append(f"{name}: {first_line(failure)}")
         elif skip is not None:
             result.skipped.append(f"{name}: {skip.get('message', 'no reason given')}")
         else:
@@ -172,10 +179,16 @@ def pytest_suite(name, wrapper=(), as_root=False, minutes=20):
 
 def conformance(result, name, runtime):
     junit = RESULTS / f"conformance-of-{name}.xml"
-    status = run([sys.executable, "-B", "contrib/conformance", "--runtime", runtime, "--junit", junit],
-                 20, as_root=True)
+    with tempfile.TemporaryFile("w+", errors="replace") as log:
+        status = run([sys.executable, "-B", "contrib/conformance", "--runtime", runtime,
+                      "--junit", junit], 20, as_root=True, stderr=log)
+        log.seek(0)
+        said = log.read()
+    print(said, end="", flush=True)
     if not junit.exists() or read_junit(junit, result) == 0 or status and not result.failed:
-        result.failed.append(f"contrib/conformance --runtime {runtime}: ended with status {status}")
+        last = (said.splitlines() or ["no word on stderr"])[-1]
+        result.failed.append(f"contrib/conformance --runtime {runtime}: ended with status {status}: "
+                             f"{last}")
 
 
 def suite_conformance(result, _options):
@@ -190,7 +203,8 @@ def suite_peers(result, _options):
         conformance(first, name, name)
         if first.failed:
             conformance(again, name, name)
-            lost = [line for line in first.failed if line not in again.failed]
+            still = {line.partition(": ")[0] for line in again.failed}
+            lost = [line for line in first.failed if line.partition(": ")[0] not in still]
             print("passed the second time:", *lost, flush=True)
             first.failed = [line for line in first.failed if line not in lost]
             first.passed += len(lost)

@@ -280,8 +280,14 @@ class Session:
     def __exit__(self, *_):
         for top in (self.scratch, self.state):
             leaks.remove_tree(top)
+        # The kernel takes a process out of its cgroup a moment after its end has been seen.
+        wait_until(self.remove_cgroup, f"{self.cgroup} to be empty")
+
+    def remove_cgroup(self):
         leaks.remove_cgroups(self.cgroup)
-        self.cgroup.rmdir()
+        with contextlib.suppress(OSError):
+            self.cgroup.rmdir()
+        return not self.cgroup.exists()
 
 
 # A runtime under test may spoil the devices of what it takes for the host.
@@ -366,10 +372,14 @@ def try_case(session, number, name):
             outcome.word, outcome.message = "fail", problem
     except Skip as reason:
         outcome.word, outcome.message = "skip", str(reason)
-    trial.runtime.clean_up()
-    left = watch.finish()
-    if left and outcome.word == "pass":
-        outcome.word, outcome.message = "fail", "left behind: " + ", ".join(left)
+    try:
+        trial.runtime.clean_up()
+        left = watch.finish()
+    except Exception:  # of this case too: the others still count
+        outcome.word, outcome.message = "fail", traceback.format_exc().replace("\n", " | ")
+    else:
+        if left and outcome.word == "pass":
+            outcome.word, outcome.message = "fail", "left behind: " + ", ".join(left)
     outcome.seconds = time.monotonic() - started
     leaks.remove_tree(state_root)
     leaks.remove_tree(scratch)
