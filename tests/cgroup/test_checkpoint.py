@@ -1,6 +1,5 @@
 """hoy-checkpoint(8) and hoy-restore(8): processes that go on where they were, and all around them."""
 
-import array
 import contextlib
 import os
 import select
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import leaks
+import receiver
 from bundle import busybox, rule, syscalls
 from criu import criu  # noqa: F401  a fixture
 from holder import holding
@@ -267,34 +267,7 @@ def test_preserved_descriptors(bundle, runtime, scratch, images):
             wait_until(lambda: log.stat().st_size > before, "the file to grow", 20)
 
 
-class Console:
-    """Receives a pty's master over a socket, as an engine does."""
-
-    def __init__(self, path):
-        self.path = path
-        self.master = None
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.bind(str(path))
-        self.socket.listen()
-        self.socket.settimeout(30)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-        if self.master is not None:
-            os.close(self.master)
-
-    def accept(self):
-        connection, _ = self.socket.accept()
-        with connection:
-            payload, ancillary, _flags, _ = connection.recvmsg(4096, socket.CMSG_SPACE(64))
-        fds = array.array("i")
-        fds.frombytes(ancillary[0][2])
-        assert payload and len(fds) == 1
-        self.master = fds[0]
-
+class Console(receiver.Console):
     def say(self, text):
         os.write(self.master, text)
 

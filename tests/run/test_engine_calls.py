@@ -17,8 +17,8 @@ import time
 import pytest
 
 from fixtures import has_controllers
+from receiver import Console
 from runtime import LIMIT_SECONDS, PATIENCE_SECONDS, Result, wait_until
-from test_terminal import Console
 
 pytestmark = [pytest.mark.hoy, pytest.mark.timeout(60)]
 

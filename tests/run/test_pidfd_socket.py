@@ -1,43 +1,21 @@
 """--pidfd-socket: the process itself, in a descriptor that stays true when its pid is used again."""
 
-import array
 import os
 import select
 import signal
-import socket
 
 import pytest
 
+from receiver import Receiver
 from runtime import wait_until
 
 pytestmark = pytest.mark.hoy
 
 
-class Receiver:
-    def __init__(self, path):
-        self.path = str(path)
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.bind(self.path)
-        self.socket.listen()
-        self.socket.settimeout(10)
-
-    def pidfd(self):
-        """The one descriptor that was sent, with a payload that is not empty."""
-        connection, _ = self.socket.accept()
-        with connection:
-            payload, ancillary, _flags, _ = connection.recvmsg(4096, socket.CMSG_SPACE(64))
-        fds = array.array("i")
-        for _level, _kind, content in ancillary:
-            fds.frombytes(content)
-        assert payload and len(fds) == 1
-        return fds[0]
-
-
 @pytest.fixture
 def receiver(scratch):
-    receiver = Receiver(scratch / "pidfd")
-    yield receiver
-    receiver.socket.close()
+    with Receiver(scratch / "pidfd") as receiver:
+        yield receiver
 
 
 def pid_of(pidfd):
@@ -51,7 +29,7 @@ def has_ended(pidfd, seconds=0):
 
 def test_of_create(bundle, runtime, receiver):
     with runtime.created(bundle.args("/bin/sleep", "1000"), "--pidfd-socket", receiver.path) as container:
-        pidfd = receiver.pidfd()
+        pidfd = receiver.receive()
         assert pid_of(pidfd) == container.pid and not has_ended(pidfd)
         container.start().ok()
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
@@ -63,7 +41,7 @@ def test_of_create(bundle, runtime, receiver):
 def test_of_run_in_the_foreground(bundle, runtime, receiver):
     bundle.args("/bin/sleep", "1000").write()
     process = runtime.popen("run", "--bundle", bundle.path, "--pidfd-socket", receiver.path, "c1")
-    pidfd = receiver.pidfd()
+    pidfd = receiver.receive()
     wait_until(lambda: runtime("state", "c1").ok().json["status"] == "running", "the program")
     signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     assert runtime.finish(process).status == 137
@@ -78,7 +56,7 @@ def test_of_exec(bundle, runtime, receiver, scratch, namespace):
     with runtime.sleeping(bundle) as container:
         container.exec("--detach", "--pid-file", scratch / "pid", "--pidfd-socket", receiver.path, "--",
                        "/bin/sleep", "999").silent()
-        pidfd = receiver.pidfd()
+        pidfd = receiver.receive()
         assert pid_of(pidfd) == int((scratch / "pid").read_text()) != container.pid
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         assert has_ended(pidfd, 5)
@@ -89,7 +67,7 @@ def test_of_exec(bundle, runtime, receiver, scratch, namespace):
 def test_by_the_annotation(bundle, runtime, receiver):
     bundle.config["annotations"] = {"run.oci.pidfd_receiver": receiver.path}
     with runtime.created(bundle) as container:
-        pidfd = receiver.pidfd()
+        pidfd = receiver.receive()
         assert pid_of(pidfd) == container.pid
         os.close(pidfd)
 

@@ -1,6 +1,5 @@
 """config.md, process.terminal and consoleSize: a pty for the container, its master for the caller."""
 
-import array
 import contextlib
 import fcntl
 import json
@@ -15,56 +14,10 @@ import time
 
 import pytest
 
+from receiver import Console, read_until
 from runtime import wait_until
 
 req = pytest.mark.req
-
-
-class Console:
-    """Receives a pty's master over a socket, as an engine does."""
-
-    def __init__(self, path):
-        self.path = str(path)
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.bind(self.path)
-        self.socket.listen()
-        self.socket.settimeout(10)
-        self.master = None
-        self.payload = None
-
-    def accept(self):
-        connection, _ = self.socket.accept()
-        with connection:
-            self.payload, ancillary, _flags, _ = connection.recvmsg(4096, socket.CMSG_SPACE(64))
-            fds = array.array("i")
-            for _level, _kind, content in ancillary:
-                fds.frombytes(content)
-        assert len(fds) == 1
-        self.master = fds[0]
-        return self
-
-    def read(self, until=b"\n", seconds=5):
-        return read_until(self.master, until, seconds)
-
-    def close(self):
-        self.socket.close()
-        if self.master is not None:
-            os.close(self.master)
-
-
-def read_until(fd, until, seconds=5):
-    text, deadline = b"", time.monotonic() + seconds
-    while until not in text:
-        assert time.monotonic() < deadline, text
-        if select.select([fd], [], [], 0.1)[0]:
-            try:
-                part = os.read(fd, 65536)
-            except OSError:
-                break
-            if not part:
-                break
-            text += part
-    return text
 
 
 @pytest.fixture
@@ -363,7 +316,7 @@ def test_exec_of_a_process_file_with_a_terminal(bundle, runtime, console, scratc
     with runtime.sleeping(bundle):
         runtime("exec", "--process", scratch / "process.json", "--detach", "--pid-file", scratch / "pid",
                 "--console-socket", console.path, "c1").silent()
-        assert console.accept().read() == b"25 80\r\n"
+        assert read_until(console.accept().master, b"\n") == b"25 80\r\n"
         assert int((scratch / "pid").read_text()) > 0
 
 
