@@ -12,19 +12,24 @@
 #include <string.h>
 #include <time.h>
 
+#include <hoy/features.h>
+
 #include "base/json_write.h"
 #include "base/string.h"
 #include "sys/cleanup.h"
 #include "sys/error.h"
 #include "sys/fd.h"
 
+/* As many problems are told of one configuration, and as many events of one command. */
 #define HELD_MAX 50
 /* Warnings must leave room for what went wrong in the end. */
 #define STDERR_FOR_ERRORS 3072
 
 struct log_held {
+	enum hoy_log_level level;
 	char *message, *at;
 	unsigned int line, column;
+	int code;
 };
 
 static const char *const level_names[] = { "error", "warning", "info", "debug" };
@@ -179,8 +184,8 @@ static void hold(struct log_held **held, size_t *len, const struct hoy_log_entry
 	if (!items)
 		return;
 	*held = items;
-	items[*len] = (struct log_held){ strdup(entry->message), strdup(entry->at), entry->line,
-					 entry->column };
+	items[*len] = (struct log_held){ entry->level, strdup(entry->message), strdup(entry->at),
+					 entry->line,  entry->column,	       entry->code };
 	*len += items[*len].message && items[*len].at;
 }
 
@@ -195,14 +200,15 @@ static void held_done(struct log_held **held, size_t *len)
 	*len = 0;
 }
 
-static struct hoy_log_entry entry_of(const struct log_held *held, enum hoy_log_level level)
+static struct hoy_log_entry entry_of(const struct log_held *held)
 {
 	return (struct hoy_log_entry){
-		.level = level,
+		.level = held->level,
 		.message = held->message,
 		.at = held->at,
 		.line = held->line,
 		.column = held->column,
+		.code = held->code,
 	};
 }
 
@@ -214,40 +220,64 @@ void log_file_event(const struct hoy_log_entry *entry, void *data)
 		hold(&log->problems, &log->problems_len, entry);
 	else if (entry->level > log->level)
 		return;
-	else if (log->json && entry->level == HOY_LOG_WARNING)
-		hold(&log->warnings, &log->warnings_len, entry);
+	else if (log->json)
+		hold(&log->events, &log->events_len, entry);
 	else
 		write_entry(log, entry);
 }
 
+/* ---- the end ---- */
+
+/** Who did what, and how long it took: what a log is read for when all went well. */
+static void log_what_was_done(struct log_file *log)
+{
+	const struct timespec *from = &log->started;
+	struct timespec now;
+	char text[sizeof(log->command) + 64];
+
+	if (log->command[0] == '\0' || log->level < HOY_LOG_DEBUG ||
+	    clock_gettime(CLOCK_MONOTONIC, &now) < 0)
+		return;
+	format_text(text, sizeof(text), "hoy %s: %s: done in %lld us", hoy_version(), log->command,
+		    (now.tv_sec - from->tv_sec) * 1000000LL + (now.tv_nsec - from->tv_nsec) / 1000);
+	log_file_event(&(struct hoy_log_entry){ HOY_LOG_DEBUG, .message = text, .at = "" }, log);
+}
+
 void log_file_succeed(struct log_file *log)
 {
-	for (size_t i = 0; i < log->warnings_len; i++) {
-		struct hoy_log_entry entry = entry_of(&log->warnings[i], HOY_LOG_WARNING);
+	log_what_was_done(log);
+	for (size_t i = 0; i < log->events_len; i++) {
+		struct hoy_log_entry entry = entry_of(&log->events[i]);
 
 		write_entry(log, &entry);
 	}
-	held_done(&log->warnings, &log->warnings_len);
+	held_done(&log->events, &log->events_len);
 	held_done(&log->problems, &log->problems_len);
 }
 
-/* ---- the end ---- */
-
-static void write_held(struct json_writer *writer, const char *key, const struct log_held *held,
-		       size_t len)
+/** A list of what was held back, from one level to another, if there is any. */
+static void write_held(struct json_writer *writer, const char *key, enum hoy_log_level first,
+		       enum hoy_log_level last, const struct log_held *held, size_t len)
 {
-	if (len == 0)
-		return;
-	json_write_list(writer, key);
+	bool any = false;
+
 	for (size_t i = 0; i < len; i++) {
+		if (held[i].level < first || held[i].level > last)
+			continue;
+		if (!any)
+			json_write_list(writer, key);
+		any = true;
 		json_write_object(writer, NULL);
 		json_write_string(writer, "path", held[i].at);
 		json_write_unsigned(writer, "line", held[i].line);
 		json_write_unsigned(writer, "column", held[i].column);
 		json_write_string(writer, "msg", held[i].message);
+		if (held[i].code != 0)
+			json_write_signed(writer, "errno", held[i].code);
 		json_write_end(writer);
 	}
-	json_write_end(writer);
+	if (any)
+		json_write_end(writer);
 }
 
 static void fail_json(struct log_file *log, const struct hoy_log_entry *entry, const char *message,
@@ -256,8 +286,11 @@ static void fail_json(struct log_file *log, const struct hoy_log_entry *entry, c
 	struct json_writer writer = { 0 };
 
 	begin_json(&writer, entry, message);
-	write_held(&writer, "problems", log->problems, log->problems_len);
-	write_held(&writer, "warnings", log->warnings, log->warnings_len);
+	write_held(&writer, "problems", HOY_LOG_ERROR, HOY_LOG_ERROR, log->problems,
+		   log->problems_len);
+	write_held(&writer, "warnings", HOY_LOG_WARNING, HOY_LOG_WARNING, log->events,
+		   log->events_len);
+	write_held(&writer, "events", HOY_LOG_INFO, HOY_LOG_DEBUG, log->events, log->events_len);
 	if (hint[0])
 		json_write_string(&writer, "hint", hint);
 	end_json(log, &writer);
@@ -274,7 +307,7 @@ static bool is_cause(const struct log_held *held, const struct hoy_error *err)
 static void print_problems(struct log_file *log, const struct hoy_error *err, size_t reserved)
 {
 	for (size_t i = 0; i < log->problems_len; i++) {
-		struct hoy_log_entry entry = entry_of(&log->problems[i], HOY_LOG_ERROR);
+		struct hoy_log_entry entry = entry_of(&log->problems[i]);
 		autotext struct text line = { 0 };
 
 		if (i == 0 && is_cause(&log->problems[i], err))
@@ -336,5 +369,5 @@ void log_file_fail(struct log_file *log, const struct hoy_error *err)
 	write_stderr(log, &line);
 	write_stderr(log, &hint);
 	held_done(&log->problems, &log->problems_len);
-	held_done(&log->warnings, &log->warnings_len);
+	held_done(&log->events, &log->events_len);
 }

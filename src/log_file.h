@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 #include <hoy/error.h>
 #include <hoy/log.h>
@@ -22,9 +23,11 @@ struct log_file {
 	const char *config_name;
 	/** What may still be written to stderr, in bytes. */
 	size_t stderr_left;
-	/** Problems of the configuration, and in JSON warnings, until the outcome is known. */
-	struct log_held *problems, *warnings;
-	size_t problems_len, warnings_len;
+	/** When the command began (CLOCK_MONOTONIC). */
+	struct timespec started;
+	/** Problems of the configuration, and in JSON all else, until the outcome is known. */
+	struct log_held *problems, *events;
+	size_t problems_len, events_len;
 };
 
 #define LOG_STDERR_MAX 4096
@@ -41,11 +44,11 @@ int log_file_open(struct log_file *log, const char *path, struct hoy_error *err)
 /** The callback for struct hoy_context; data is a struct log_file. */
 void log_file_event(const struct hoy_log_entry *entry, void *data);
 
-/** All went well so far: what was held back is written. */
+/** All went well: what was held back is written, and at level debug what was done. */
 void log_file_succeed(struct log_file *log);
 
 /**
- * Writes the final error: exactly one object in JSON, with all problems and warnings in it; and in
+ * Writes the final error: exactly one object in JSON, with all that was held back in it; and in
  * plain text to stderr, one problem a line, this error last but for its hint.
  */
 void log_file_fail(struct log_file *log, const struct hoy_error *err);

@@ -248,6 +248,8 @@ static int run_program(char **argv, char **words, struct program *program, struc
 	program->log->level = debug ? HOY_LOG_DEBUG : level_of(log_level);
 	if (log_file_open(program->log, log_path, err) < 0)
 		return -1;
+	if (program->log->level == HOY_LOG_DEBUG)
+		(void)clock_gettime(CLOCK_MONOTONIC, &program->log->started);
 	/* The words are overwritten from their start while those behind are read. */
 	return run_command(command, program, words + 1, words, err);
 }

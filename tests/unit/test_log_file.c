@@ -138,6 +138,52 @@ static void warnings_of_a_success_are_objects_each(void **state)
 	assert_null(strchr(text, 0x1b));
 }
 
+/* podman reads the file of a failure as one object, whatever the level. */
+static void at_level_debug_a_failure_is_one_json_object_too(void **state)
+{
+	const struct unit *unit = *state;
+	struct log_file log = open_log(unit, true);
+	struct capture capture = begin_capture(unit);
+	const struct hoy_log_entry entry = { HOY_LOG_DEBUG, .message = "seen", .at = "",
+					     .code = 2 };
+	struct hoy_error err = an_error();
+	const struct json_node *document;
+	struct arena arena = { 0 };
+	char text[16384], printed[16384];
+
+	log.level = HOY_LOG_DEBUG;
+	send(&log, HOY_LOG_INFO, "told", 0);
+	log_file_event(&entry, &log);
+	log_file_fail(&log, &err);
+	end_capture(unit, capture, printed);
+	close(log.fd);
+	assert_true(file_read(unit->dirfd, "log", text, sizeof(text)) > 0);
+	assert_int_equal(json_read(text, strlen(text), &arena, &document, &err), 0);
+	assert_null(json_member(document, "warnings"));
+	assert_string_equal(json_find(document, "events[0].msg")->text, "told");
+	assert_string_equal(json_find(document, "events[1].msg")->text, "seen");
+	assert_string_equal(json_find(document, "events[1].errno")->text, "2");
+	arena_done(&arena);
+}
+
+static void at_level_debug_a_success_says_what_was_done(void **state)
+{
+	const struct unit *unit = *state;
+	struct log_file log = open_log(unit, true);
+	const struct hoy_log_entry entry = { HOY_LOG_WARNING, .message = "lost", .at = "",
+					     .code = 2 };
+	char text[16384];
+
+	log.level = HOY_LOG_DEBUG;
+	log_file_event(&entry, &log);
+	log_file_succeed(&log);
+	close(log.fd);
+	assert_true(file_read(unit->dirfd, "log", text, sizeof(text)) > 0);
+	assert_int_equal(count_lines(text), 2);
+	assert_non_null(strstr(text, "\"msg\":\"lost: No such file or directory\""));
+	assert_non_null(strstr(text, ": create c1: done in "));
+}
+
 static void a_text_log_has_one_line_per_event(void **state)
 {
 	const struct unit *unit = *state;
@@ -204,6 +250,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(a_failure_is_one_json_object),
 		UNIT_TEST(warnings_of_a_success_are_objects_each),
+		UNIT_TEST(at_level_debug_a_failure_is_one_json_object_too),
+		UNIT_TEST(at_level_debug_a_success_says_what_was_done),
 		UNIT_TEST(a_text_log_has_one_line_per_event),
 		UNIT_TEST(stderr_gets_four_kibibytes_at_most),
 		UNIT_TEST(a_cause_among_the_problems_is_not_repeated),
