@@ -8,6 +8,7 @@ import os
 import stat
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -80,8 +81,10 @@ def versions(installed, record_testsuite_property):
 
 @pytest.fixture(autouse=True)
 def ran(request, installed, time_limit):
-    """In each test, the engine has had the runtime do something, and no other runtime."""
+    """In each test, the engine has had the runtime do something, and no other runtime; if it is hoy,
+    its own log tells of it."""
     before = len(engine.calls())
+    log_before = Counter(engine.logged())
     yield
     if request.node.get_closest_marker("no_call"):
         return
@@ -89,6 +92,9 @@ def ran(request, installed, time_limit):
     done = {engine.operation(call) for call in words} - {None, "state", "features", "list"}
     assert done, f"the runtime was not called: {words}"
     assert not [call for call in words if call[0].startswith("instead of")], words
+    if RUNTIME == "hoy":
+        said = Counter(engine.logged()) - log_before
+        assert any(engine.OWN_WORDS.match(message) for message in said), (words, said)
 
 
 @pytest.fixture(scope="session")

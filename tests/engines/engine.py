@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
@@ -24,14 +25,28 @@ MB = 1 << 20
 # An engine's command is half a second to ten, in an emulated machine that others share.
 LIMIT_SECONDS = 180
 
-# Where `hoy install` has found the program; while engines are tested a script is in its place.
+# Where `hoy install` has found the program; while engines are tested a script is in its place. It
+# notes what the engine has said, and keeps the log that the engine has asked for, which the engine
+# removes with the container, by a second name: whatever is in there hoy itself has written.
 PLACE = Path("/usr/local/bin/hoy")
 PROGRAM = Path("/usr/local/libexec/hoy-test/hoy")
 CALLS = Path("/var/log/hoy-test-calls")
+LOGS = (Path("/run/hoy-test-logs"), Path("/var/log/hoy-test-logs"))
 RECORDER = """#!/bin/sh
 IFS='\t'
 printf '%s\\n' "$*" >> {calls}
-exec {program} "$@"
+log= before=
+for word; do
+    [ "$before" != --log ] || log=$word
+    before=$word
+done
+if [ -z "$log" ]; then
+    exec {program} "$@"
+fi
+: >> "$log"
+read -r name < /proc/sys/kernel/random/uuid
+ln "$log" {logs[0]}/"$name" 2>/dev/null || ln "$log" {logs[1]}/"$name"
+exec {program} {options} "$@"
 """
 # Those that Debian's engines know by themselves. Nobody gets to run them here by accident.
 OTHERS = (Path("/usr/bin/crun"), Path("/usr/sbin/runc"))
@@ -43,6 +58,8 @@ exit 1
 """
 COMMANDS = {"checkpoint", "create", "delete", "events", "exec", "features", "kill", "list", "pause",
             "ps", "restore", "resume", "run", "start", "state", "update"}
+# "hoy 0.1.0: create ID: done in 3000 us", or "create ID: " and an error.
+OWN_WORDS = re.compile(f"(hoy [0-9.]+: )?({'|'.join(sorted(COMMANDS))}) \\S+: ")
 
 
 class Output:
@@ -168,13 +185,17 @@ def take_the_place(program):
     os.rename(PLACE, PROGRAM)
     CALLS.touch()
     CALLS.chmod(0o666)
+    for directory in LOGS:
+        directory.mkdir()
+        directory.chmod(0o1777)
     others = {}
     for other in OTHERS:
         others[other] = PROGRAM.with_name(other.name)
         os.rename(other, others[other])
         write_program(other, REFUSER.format(program=others[other], calls=CALLS))
     names = {other.name: path for other, path in others.items()}
-    write_program(PLACE, RECORDER.format(program=names.get(program, PROGRAM), calls=CALLS))
+    write_program(PLACE, RECORDER.format(program=names.get(program, PROGRAM), calls=CALLS, logs=LOGS,
+                                         options="" if program in names else "--log-level=debug"))
 
 
 def write_program(path, text):
@@ -185,6 +206,18 @@ def write_program(path, text):
 def calls():
     """The words of each call of the runtime, oldest first."""
     return [line.split("\t") for line in CALLS.read_text().splitlines()]
+
+
+def logged():
+    """What hoy has written to the engines' logs of what it did: a line for each command, with the
+    version of the program, the command, the container, and the time or what went wrong."""
+    files = {}
+    for directory in LOGS:
+        for path in directory.iterdir():
+            status = path.stat()
+            files.setdefault((status.st_dev, status.st_ino), path)
+    return [json.loads(line)["msg"] for path in files.values()
+            for line in path.read_text().splitlines()]
 
 
 def operation(words):
