@@ -13,7 +13,6 @@
 
 #include <limits.h>
 #include <link.h>
-#include <linux/prctl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>

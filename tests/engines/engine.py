@@ -26,8 +26,9 @@ MB = 1 << 20
 LIMIT_SECONDS = 180
 
 # Where `hoy install` has found the program; while engines are tested a script is in its place. It
-# notes what the engine has said, and keeps the log that the engine has asked for, which the engine
-# removes with the container, by a second name: whatever is in there hoy itself has written.
+# notes what the engine has said, and sees to it that there is a log: the one that the engine has asked
+# for, by a second name, since the engine removes it with the container, or else one of our own.
+# Whatever is in there hoy itself has written.
 PLACE = Path("/usr/local/bin/hoy")
 PROGRAM = Path("/usr/local/libexec/hoy-test/hoy")
 CALLS = Path("/var/log/hoy-test-calls")
@@ -40,13 +41,22 @@ for word; do
     [ "$before" != --log ] || log=$word
     before=$word
 done
+read -r name < /proc/sys/kernel/random/uuid
 if [ -z "$log" ]; then
-    exec {program} "$@"
+    exec {program} {options} {own_log}"$name" "$@"
 fi
 : >> "$log"
-read -r name < /proc/sys/kernel/random/uuid
-ln "$log" {logs[0]}/"$name" 2>/dev/null || ln "$log" {logs[1]}/"$name"
+ln "$log" {logs[0]}/"$name" 2>/dev/null || ln "$log" {logs[1]}/"$name" 2>/dev/null || {{
+    place=/run/user/$(expr "$log" : '/run/user/\\([0-9]*\\)/')/{logs[0].name}
+    mkdir -p "$place"
+    ln "$log" "$place/$name"
+}}
 exec {program} {options} "$@"
+"""
+SILENT_RECORDER = """#!/bin/sh
+IFS='\t'
+printf '%s\\n' "$*" >> {calls}
+exec {program} "$@"
 """
 # Those that Debian's engines know by themselves. Nobody gets to run them here by accident.
 OTHERS = (Path("/usr/bin/crun"), Path("/usr/sbin/runc"))
@@ -194,8 +204,11 @@ def take_the_place(program):
         os.rename(other, others[other])
         write_program(other, REFUSER.format(program=others[other], calls=CALLS))
     names = {other.name: path for other, path in others.items()}
-    write_program(PLACE, RECORDER.format(program=names.get(program, PROGRAM), calls=CALLS, logs=LOGS,
-                                         options="" if program in names else "--log-level=debug"))
+    text = RECORDER.format(program=PROGRAM, calls=CALLS, logs=LOGS, options="--log-level=debug",
+                           own_log=f"--log-format=json --log {LOGS[0]}/")
+    if program in names:
+        text = SILENT_RECORDER.format(program=names[program], calls=CALLS)
+    write_program(PLACE, text)
 
 
 def write_program(path, text):
@@ -212,7 +225,7 @@ def logged():
     """What hoy has written to the engines' logs of what it did: a line for each command, with the
     version of the program, the command, the container, and the time or what went wrong."""
     files = {}
-    for directory in LOGS:
+    for directory in (*LOGS, *Path("/run/user").glob(f"*/{LOGS[0].name}")):
         for path in directory.iterdir():
             status = path.stat()
             files.setdefault((status.st_dev, status.st_ino), path)

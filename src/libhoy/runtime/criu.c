@@ -309,9 +309,9 @@ static int set(struct criu_opts *opts, const struct setting *setting,
 {
 	const void *value = (const char *)request + setting->offset;
 	/* What the others return, if anything, says nothing. */
-	void (*set_bool)(struct criu_opts * opts, bool truth);
-	void (*set_number)(struct criu_opts * opts, int number);
-	int (*set_text)(struct criu_opts * opts, const char *text);
+	void (*set_bool)(struct criu_opts * opts, bool truth) = NULL;
+	void (*set_number)(struct criu_opts * opts, int number) = NULL;
+	int (*set_text)(struct criu_opts * opts, const char *text) = NULL;
 	int r = 0;
 
 	if (setting->type == SETTING_BOOL && *(const bool *)value) {
@@ -333,7 +333,8 @@ static int set(struct criu_opts *opts, const struct setting *setting,
 static int add_lists(struct criu_opts *opts, const struct criu_request *request,
 		     struct hoy_error *err)
 {
-	int (*join)(struct criu_opts * opts, const char *type, const char *path, const char *extra);
+	int (*join)(struct criu_opts * opts, const char *type, const char *path,
+		    const char *extra) = NULL;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < request->mounts_len; i++)
@@ -353,7 +354,7 @@ static int add_lists(struct criu_opts *opts, const struct criu_request *request,
 static int set_cgroups(struct criu_opts *opts, const struct criu_request *request,
 		       struct hoy_error *err)
 {
-	void (*set_mode)(struct criu_opts * opts, int mode);
+	void (*set_mode)(struct criu_opts * opts, int mode) = NULL;
 	int r;
 
 	/* None of the modes is the default. */
@@ -370,7 +371,7 @@ static int set_cgroups(struct criu_opts *opts, const struct criu_request *reques
 static int set_page_server(struct criu_opts *opts, const struct criu_request *request,
 			   struct hoy_error *err)
 {
-	int (*set_server)(struct criu_opts * opts, const char *address, int port);
+	int (*set_server)(struct criu_opts * opts, const char *address, int port) = NULL;
 	int r;
 
 	if (!request->page_server)
@@ -384,7 +385,7 @@ static int set_page_server(struct criu_opts *opts, const struct criu_request *re
 static int fill_options(struct criu_opts *opts, const char *program,
 			const struct criu_request *request, struct hoy_error *err)
 {
-	void (*set_log_level)(struct criu_opts * opts, int level);
+	void (*set_log_level)(struct criu_opts * opts, int level) = NULL;
 
 	if (criu.set_service_binary(opts, program) < 0)
 		return fail(err, ENOMEM, "tell libcriu the program");

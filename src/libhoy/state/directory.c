@@ -8,6 +8,7 @@
 #include "state/directory.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdalign.h>
 #include <sys/random.h>

@@ -32,6 +32,10 @@
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
+/* musl has it only since 1.2.4. */
+#ifndef STATX_BASIC_STATS
+#include <linux/stat.h>
+#endif
 
 /* Mounts: mount_setattr(2), move_mount(2), fsopen(2). */
 #ifndef MOUNT_ATTR_IDMAP
@@ -189,6 +193,13 @@ static inline int compat_openat2(int dirfd, const char *path, const struct open_
 	return (int)syscall(SYS_openat2, dirfd, path, how, size);
 }
 #define openat2(...) compat_openat2(__VA_ARGS__)
+
+static inline int compat_statx(int dirfd, const char *path, int flags, unsigned int mask,
+			       struct statx *ret_stat)
+{
+	return (int)syscall(SYS_statx, dirfd, path, flags, mask, ret_stat);
+}
+#define statx(...) compat_statx(__VA_ARGS__)
 
 static inline int compat_close_range(unsigned int first, unsigned int last, int flags)
 {
