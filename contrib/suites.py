@@ -256,10 +256,11 @@ def boot(result, options, names):
 
 def suite_cgroup(result, options):
     """All machines in one go, two at once, so that none of the processors waits for the last one."""
-    boot(result, options, "peers 6.12 systemd checkpoint 6.1 run-6.12 run-6.1 selinux")
+    boot(result, options, "peers podman engines 6.12 systemd checkpoint 6.1 run-6.12 run-6.1 selinux")
 
 
 def suite_engines(result, options):
+    """Two of these machines alone; and the same with crun and runc, to compare."""
     boot(result, options, "podman engines")
     if options.peers and run(["tests/engines/peers.py", RESULTS], 240, as_root=True) != 0:
         result.failed.append("tests/engines/peers.py")
@@ -342,7 +343,6 @@ SUITES = {
                      "tests/differential"),
     "fresh": (suite_fresh, False, "tests/fresh"),
     "cgroup": (suite_cgroup, False, "tests/cgroup"),
-    # Passes, but has not been seen to do so often enough to decide about a change.
     "engines": (suite_engines, None, "tests/engines"),
     "bench": (suite_bench, False, "contrib/bench"),
     "package": (suite_package, False, "tests/package"),
