@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hoy run: create, start, wait, delete, and nothing that those four operations do not do. Runs in
- * the program, in the foreground unless --detach is given.
+ * hoy run: create and start, wait, delete, and nothing that those operations do not do. Runs in the
+ * program, in the foreground unless --detach is given.
  */
 #include "cmd_run.h"
 
@@ -22,6 +22,12 @@ const struct option run_options[] = {
 	OPTION_END,
 };
 
+/** The terminal is set up before anything is written to it. */
+static int attach(void *foreground, struct hoy_error *err)
+{
+	return foreground_attach(foreground, err);
+}
+
 /**
  * Creates and starts; on failure nothing of the container is left.
  * @param foreground  NULL if detached
@@ -33,21 +39,13 @@ static int create_and_start(const struct program *program, const char *id,
 	struct hoy_start_options start = {
 		.notify_socket = options->notify ? getenv("NOTIFY_SOCKET") : NULL,
 	};
-	struct hoy_error ignored;
 
 	if (foreground) {
 		foreground->notify_socket = start.notify_socket;
 		start.ret_notify = &foreground->notify;
 	}
-	if (hoy_create(&program->context, id, options, err) < 0)
-		return -1;
-	/* The terminal is set up before anything is written to it. */
-	if ((!foreground || foreground_attach(foreground, err) == 0) &&
-	    hoy_start(&program->context, id, &start, err) == 0)
-		return 0;
-	/* start has deleted it already where a hook failed. The first error is the one to tell. */
-	(void)hoy_delete(&program->context, id, true, &ignored);
-	return -1;
+	return hoy_run(&program->context, id, options, &start, foreground ? attach : NULL,
+		       foreground, err);
 }
 
 int run_wait_and_delete(const struct program *program, const char *id,

@@ -15,8 +15,9 @@
  * The operations of the OCI runtime specification (runtime.md#operations) and those that engines
  * expect beside them. libhoy never prints, exits, or changes its caller's process: no umask,
  * signal mask, working directory, environment or subreaper setting is touched. Only while
- * hoy_create(), hoy_start(), hoy_exec() and hoy_mounts_*() run may the calling thread be kept on
- * one CPU; hooks, the container and the caller afterwards have the affinity they would have had.
+ * hoy_create(), hoy_start(), hoy_run(), hoy_exec() and hoy_mounts_*() run may the calling thread be
+ * kept on one CPU; hooks, the container and the caller afterwards have the affinity they would have
+ * had.
  *
  * A caller that lets the container share any namespace with the host should itself run from a
  * binary that the container cannot reach (see libhoy(3), "The runtime's binary").
@@ -110,6 +111,16 @@ struct hoy_start_options {
 /** @param options  may be NULL */
 int hoy_start(const struct hoy_context *context, const char *id,
 	      const struct hoy_start_options *options, struct hoy_error *err);
+
+/**
+ * hoy_create() and hoy_start() under one lock: nobody else can come in between, and what the second
+ * would have to find out about the container is known. On failure nothing of it is left.
+ * @param created  called in between, when the process waits at its gate, to prepare for what it
+ *                 will do; may be NULL
+ */
+int hoy_run(const struct hoy_context *context, const char *id,
+	    const struct hoy_create_options *options, const struct hoy_start_options *start,
+	    int (*created)(void *data, struct hoy_error *err), void *data, struct hoy_error *err);
 
 /**
  * Takes one message of a container's notify socket. Of all that can be said there only READY=1 is

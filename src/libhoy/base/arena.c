@@ -22,10 +22,14 @@ struct arena_block {
 
 static struct arena_block *block_new(size_t size)
 {
+	struct arena_block *block;
+
 	if (size > SIZE_MAX - sizeof(struct arena_block))
 		return NULL;
-	/* calloc() gets large blocks as zero pages from the kernel: cheaper than clearing them. */
-	return calloc(1, sizeof(struct arena_block) + size);
+	block = malloc(sizeof(struct arena_block) + size);
+	if (block)
+		block->next = NULL;
+	return block;
 }
 
 /** A block for one large piece goes behind the present one, which keeps being cut from. */
@@ -64,8 +68,8 @@ static int add_block(struct arena *arena)
 	return 0;
 }
 
-/** `len` bytes, rounded up to `alignment`. */
-static void *alloc_bytes(struct arena *arena, size_t len, size_t alignment)
+/** `len` bytes at a multiple of `alignment`, with whatever is in them. */
+static void *cut_bytes(struct arena *arena, size_t len, size_t alignment)
 {
 	size_t start = (arena->used + alignment - 1) & ~(alignment - 1);
 	void *bytes;
@@ -92,18 +96,23 @@ static void *alloc_bytes(struct arena *arena, size_t len, size_t alignment)
 void *arena_alloc(struct arena *arena, size_t count, size_t size)
 {
 	size_t len;
+	void *bytes;
 
 	if (__builtin_mul_overflow(count, size, &len) || len > SIZE_MAX / 2) {
 		arena->failed = 1;
 		return NULL;
 	}
 	/* An empty array is no failure and has an address of its own. */
-	return alloc_bytes(arena, len ? len : 1, alignof(max_align_t));
+	bytes = cut_bytes(arena, len ? len : 1, alignof(max_align_t));
+	/* Only what is cut is cleared: of a block that is hardly used the rest is not touched. */
+	if (bytes)
+		memset(bytes, 0, len);
+	return bytes;
 }
 
 void *arena_copy(struct arena *arena, const void *data, size_t size)
 {
-	void *copy = arena_alloc(arena, 1, size);
+	void *copy = cut_bytes(arena, size ? size : 1, alignof(max_align_t));
 
 	if (copy && size)
 		memcpy(copy, data, size);
@@ -118,9 +127,11 @@ char *arena_strndup(struct arena *arena, const char *text, size_t len)
 		arena->failed = 1;
 		return NULL;
 	}
-	copy = alloc_bytes(arena, len + 1, 1);
-	if (copy)
-		memcpy(copy, text, len);
+	copy = cut_bytes(arena, len + 1, 1);
+	if (!copy)
+		return NULL;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
 	return copy;
 }
 
@@ -145,7 +156,7 @@ char *arena_format(struct arena *arena, const char *format, ...)
 	}
 	if ((size_t)len < sizeof(small))
 		return arena_strndup(arena, small, (size_t)len);
-	text = alloc_bytes(arena, (size_t)len + 1, 1);
+	text = cut_bytes(arena, (size_t)len + 1, 1);
 	if (!text)
 		return NULL;
 	va_start(arguments, format);

@@ -7,6 +7,8 @@
 #include <hoy/container.h>
 
 #include "runtime/creation.h"
+#include "runtime/start.h"
+#include "sys/cleanup.h"
 
 /* Init may not pass a barrier before the record knows it. */
 static int on_cloned(struct launch *launch, void *data, struct hoy_error *err)
@@ -59,6 +61,17 @@ static int create(struct creation *creation, struct hoy_error *err)
 	return handover_pid_file(options->pid_file, creation->launch.pid, err);
 }
 
+/* All that create does but for handing out. What fails is taken back. */
+static int create_or_take_back(struct creation *creation, struct hoy_error *err)
+{
+	if (create(creation, err) == 0)
+		return 0;
+	if (creation->input.config)
+		config_locate(creation->input.config, err);
+	creation_take_back(creation, err);
+	return -1;
+}
+
 int hoy_create(const struct hoy_context *context, const char *id,
 	       const struct hoy_create_options *options, struct hoy_error *err)
 {
@@ -68,14 +81,52 @@ int hoy_create(const struct hoy_context *context, const char *id,
 	if (state_check_id(id, err) < 0)
 		return -1;
 	creation_begin(&creation, context, id, options);
-	r = create(&creation, err);
-	if (r < 0) {
-		if (creation.input.config)
-			config_locate(creation.input.config, err);
-		creation_take_back(&creation, err);
-	} else {
+	r = create_or_take_back(&creation, err);
+	if (r == 0)
 		creation_hand_out(&creation);
-	}
 	creation_done(&creation);
 	return r;
+}
+
+/* The container's directory, locked, and its record become those of `start`. */
+static int start_it(struct creation *creation, const struct hoy_start_options *start,
+		    struct hoy_error *err)
+{
+	const int *handed_out = creation->options->ret_pidfd;
+	struct container container = { .root = -1,
+				       .dir = creation->dir,
+				       .record = &creation->record };
+	autoclose int pidfd = handed_out ? -1 : take_fd(&creation->launch.pidfd);
+	int r;
+
+	creation->dir = STATE_DIR_NONE;
+	/* It has both ends of the gate open. */
+	launch_done(&creation->launch);
+	r = start_created(&container, handed_out ? *handed_out : pidfd, start, true, &creation->log,
+			  err);
+	container_done(&container);
+	return r;
+}
+
+int hoy_run(const struct hoy_context *context, const char *id,
+	    const struct hoy_create_options *options, const struct hoy_start_options *start,
+	    int (*created)(void *data, struct hoy_error *err), void *data, struct hoy_error *err)
+{
+	struct creation creation;
+	int r;
+
+	if (state_check_id(id, err) < 0)
+		return -1;
+	creation_begin(&creation, context, id, options);
+	r = create_or_take_back(&creation, err);
+	if (r == 0) {
+		creation_hand_out(&creation);
+		r = created ? created(data, err) : 0;
+		if (r < 0)
+			creation_take_back(&creation, err);
+		else
+			r = start_it(&creation, start, err);
+	}
+	creation_done(&creation);
+	return r < 0 ? -1 : 0;
 }

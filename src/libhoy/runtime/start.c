@@ -13,8 +13,9 @@
 #include <hoy/container.h>
 #include <hoy/state.h>
 
+#include "runtime/start.h"
+
 #include "protocol.h"
-#include "runtime/context.h"
 #include "runtime/destroy.h"
 #include "runtime/hooks.h"
 #include "runtime/notify.h"
@@ -161,32 +162,35 @@ static int run_gate(const struct container *container, const struct gate *gate,
 	}
 }
 
-static int check_startable(const struct container *container, struct gate *gate,
-			   struct hoy_error *err)
+static int find_created(const struct container *container, int *ret_pidfd, struct hoy_error *err)
 {
-	const char *id = container->record->id;
 	enum hoy_status status;
-	int r;
 
-	if (container_status(container, &status, &gate->pidfd, err) < 0)
+	if (container_status(container, &status, ret_pidfd, err) < 0)
 		return -1;
 	if (status != HOY_CREATED)
-		return fail(err, 0, "container %s cannot be started: it is %s, not created", id,
-			    hoy_status_name(status));
-	if (!container->record->has_process)
-		return fail_at(err, "process", 0, "container %s has no process to start", id);
-	r = gate_open_start(&container->dir, &gate->go, &gate->result);
-	if (r < 0)
-		return fail(err, r, "open the start gate of %s", id);
+		return fail(err, 0, "container %s cannot be started: it is %s, not created",
+			    container->record->id, hoy_status_name(status));
 	return 0;
 }
 
-static int start(struct container *container, const struct log *log, bool *ret_destroy,
+static int open_gate(const struct container *container, struct gate *gate, struct hoy_error *err)
+{
+	const char *id = container->record->id;
+	int r;
+
+	if (!container->record->has_process)
+		return fail_at(err, "process", 0, "container %s has no process to start", id);
+	r = gate_open_start(&container->dir, &gate->go, &gate->result);
+	return r < 0 ? fail(err, r, "open the start gate of %s", id) : 0;
+}
+
+static int start(struct container *container, int pidfd, const struct log *log, bool *ret_destroy,
 		 struct hoy_error *err)
 {
-	struct gate gate = { -1, -1, -1 };
+	struct gate gate = { -1, -1, pidfd };
 	struct turns turns = { .taken = false };
-	int r = check_startable(container, &gate, err);
+	int r = open_gate(container, &gate, err);
 
 	if (r == 0) {
 		*ret_destroy = true;
@@ -199,7 +203,6 @@ static int start(struct container *container, const struct log *log, bool *ret_d
 			      log, err);
 	cleanup_close(&gate.go);
 	cleanup_close(&gate.result);
-	cleanup_close(&gate.pidfd);
 	return r;
 }
 
@@ -234,29 +237,39 @@ static int open_notify(const struct container *container, const struct hoy_start
 	return 0;
 }
 
+int start_created(struct container *container, int pidfd, const struct hoy_start_options *options,
+		  bool destroy, const struct log *log, struct hoy_error *err)
+{
+	struct hoy_error second = { 0 };
+	autoclose int notify = -1;
+	int r = open_notify(container, options, &notify, err);
+
+	if (r == 0)
+		r = start(container, pidfd, log, &destroy, err);
+	/* A failed start ends the container, hooks and all (runtime.md#lifecycle). */
+	if (r < 0 && destroy &&
+	    destroy_container(&container->dir, container->record, log, &second) < 0)
+		log_event(log, HOY_LOG_WARNING, "clean up: %s", second.text);
+	if (r == 0 && options && options->ret_notify)
+		*options->ret_notify = take_fd(&notify);
+	else if (r == 0 && notify >= 0)
+		pass_on(container, options, notify, log);
+	return r < 0 ? -1 : 0;
+}
+
 int hoy_start(const struct hoy_context *context, const char *id,
 	      const struct hoy_start_options *options, struct hoy_error *err)
 {
 	const struct log log = context_log(context);
 	struct container container = CONTAINER_NONE;
-	struct hoy_error second = { 0 };
-	autoclose int notify = -1;
-	bool destroy = false;
+	autoclose int pidfd = -1;
 	int r;
 
 	if (container_open_locked(context, id, &container, err) < 0)
 		return -1;
-	r = open_notify(&container, options, &notify, err);
+	r = find_created(&container, &pidfd, err);
 	if (r == 0)
-		r = start(&container, &log, &destroy, err);
-	/* A failed start ends the container, hooks and all (runtime.md#lifecycle). */
-	if (r < 0 && destroy &&
-	    destroy_container(&container.dir, container.record, &log, &second) < 0)
-		log_event(&log, HOY_LOG_WARNING, "clean up: %s", second.text);
-	if (r == 0 && options && options->ret_notify)
-		*options->ret_notify = take_fd(&notify);
-	else if (r == 0 && notify >= 0)
-		pass_on(&container, options, notify, &log);
+		r = start_created(&container, pidfd, options, false, &log, err);
 	container_done(&container);
-	return r < 0 ? -1 : 0;
+	return r;
 }
