@@ -43,9 +43,10 @@ static int create_and_start(const struct program *program, const char *id,
 	if (foreground) {
 		foreground->notify_socket = start.notify_socket;
 		start.ret_notify = &foreground->notify;
+		start.before = attach;
+		start.data = foreground;
 	}
-	return hoy_run(&program->context, id, options, &start, foreground ? attach : NULL,
-		       foreground, err);
+	return hoy_run(&program->context, id, options, &start, err);
 }
 
 int run_wait_and_delete(const struct program *program, const char *id,

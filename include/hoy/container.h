@@ -106,6 +106,10 @@ struct hoy_start_options {
 	/** Instead of waiting: the container's notify socket, for hoy_notify(); -1 if it has none.
 	 */
 	int *ret_notify;
+	/** Called before the gate is opened, to prepare for what the process will do; may be NULL.
+	 */
+	int (*before)(void *data, struct hoy_error *err);
+	void *data;
 };
 
 /** @param options  may be NULL */
@@ -115,12 +119,11 @@ int hoy_start(const struct hoy_context *context, const char *id,
 /**
  * hoy_create() and hoy_start() under one lock: nobody else can come in between, and what the second
  * would have to find out about the container is known. On failure nothing of it is left.
- * @param created  called in between, when the process waits at its gate, to prepare for what it
- *                 will do; may be NULL
+ * @param start  may be NULL
  */
 int hoy_run(const struct hoy_context *context, const char *id,
-	    const struct hoy_create_options *options, const struct hoy_start_options *start,
-	    int (*created)(void *data, struct hoy_error *err), void *data, struct hoy_error *err);
+	    const struct hoy_create_options *create, const struct hoy_start_options *start,
+	    struct hoy_error *err);
 
 /**
  * Takes one message of a container's notify socket. Of all that can be said there only READY=1 is

@@ -47,6 +47,16 @@ def test_missing_destinations_are_made(bundle, runtime, data):
     assert (bundle.rootfs / "no/such/dir").stat().st_mode & 0o7777 == 0o755
 
 
+@pytest.mark.parametrize("source, what", [
+    ("data/file", ("attach a file to /bin, which is a directory", "Not a directory")),
+    ("data", ("attach a directory to /bin/busybox, which is a file", "Not a directory")),
+])
+def test_a_directory_on_a_file_or_the_other_way_round(bundle, runtime, data, source, what):
+    bundle.bind(data.parent / source, "/bin" if source.endswith("file") else "/bin/busybox")
+    result = runtime.refuses(bundle, "mounts[", *what)
+    assert "source and destination must both be directories, or neither" in result.stderr
+
+
 @req("config.mounts.destination.inside")
 @pytest.mark.parametrize("target", ["/etc", "../../../../etc", "/proc/self/cwd/etc"])
 def test_destinations_through_links_stay_inside(bundle, runtime, scratch, target):

@@ -303,6 +303,21 @@ static int check_proc_rule(const struct plan_mount *mount, int target, int sourc
 
 /* ---- one mount ---- */
 
+/* The kernel says EINVAL where only one of the two is a directory. */
+static int fail_attach(const struct plan_mount *mount, int code, int fd, int target,
+		       struct hoy_error *err)
+{
+	struct stat source, point;
+
+	if (code != EINVAL || fstat(fd, &source) < 0 || fstat(target, &point) < 0 ||
+	    S_ISDIR(source.st_mode) == S_ISDIR(point.st_mode))
+		return fail_at(err, mount->at, code, "attach to %s", mount->destination);
+	fail_at(err, mount->at, ENOTDIR, "attach %s to %s, which is %s",
+		S_ISDIR(source.st_mode) ? "a directory" : "a file", mount->destination,
+		S_ISDIR(point.st_mode) ? "a directory" : "a file");
+	return fail_hint(err, "source and destination must both be directories, or neither");
+}
+
 static int attach(const struct init *init, const struct plan_mount *mount, int fd, int target,
 		  struct hoy_error *err)
 {
@@ -311,7 +326,7 @@ static int attach(const struct init *init, const struct plan_mount *mount, int f
 	autoclose int check = -1;
 
 	if (move_mount(fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-		return fail_at(err, mount->at, errno, "attach to %s", mount->destination);
+		return fail_attach(mount, errno, fd, target, err);
 	if (path_is_root(mount->destination))
 		return 0; /* covers the descriptor itself: there is no way to be led astray */
 	/* Whoever can rename in a shared volume must not have made us attach somewhere else. */

@@ -109,24 +109,20 @@ static int start_it(struct creation *creation, const struct hoy_start_options *s
 }
 
 int hoy_run(const struct hoy_context *context, const char *id,
-	    const struct hoy_create_options *options, const struct hoy_start_options *start,
-	    int (*created)(void *data, struct hoy_error *err), void *data, struct hoy_error *err)
+	    const struct hoy_create_options *create, const struct hoy_start_options *start,
+	    struct hoy_error *err)
 {
 	struct creation creation;
 	int r;
 
 	if (state_check_id(id, err) < 0)
 		return -1;
-	creation_begin(&creation, context, id, options);
+	creation_begin(&creation, context, id, create);
 	r = create_or_take_back(&creation, err);
 	if (r == 0) {
 		creation_hand_out(&creation);
-		r = created ? created(data, err) : 0;
-		if (r < 0)
-			creation_take_back(&creation, err);
-		else
-			r = start_it(&creation, start, err);
+		r = start_it(&creation, start, err);
 	}
 	creation_done(&creation);
-	return r < 0 ? -1 : 0;
+	return r;
 }

@@ -4,6 +4,8 @@
  * runtime. Watches init's pidfd at every wait, so that it can never hang on a dead init.
  * Spec: runtime.md#start, #lifecycle (steps 6 to 9).
  */
+#include "runtime/start.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -12,8 +14,6 @@
 
 #include <hoy/container.h>
 #include <hoy/state.h>
-
-#include "runtime/start.h"
 
 #include "protocol.h"
 #include "runtime/destroy.h"
@@ -244,6 +244,8 @@ int start_created(struct container *container, int pidfd, const struct hoy_start
 	autoclose int notify = -1;
 	int r = open_notify(container, options, &notify, err);
 
+	if (r == 0 && options && options->before)
+		r = options->before(options->data, err);
 	if (r == 0)
 		r = start(container, pidfd, log, &destroy, err);
 	/* A failed start ends the container, hooks and all (runtime.md#lifecycle). */
