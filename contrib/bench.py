@@ -32,10 +32,23 @@ WARM_UP_ROUNDS = 3
 ROUNDS, VM_ROUNDS = 100, 20
 PR_SET_CHILD_SUBREAPER = 36
 
-PROGRAMS = {
-    "true": "int main(void) { return 0; }",
-    "pause": "#include <unistd.h>\nint main(void) { for (;;) pause(); }",
+# What is timed has no C library: the start of one takes longer than all else that it does.
+TRUE = """
+#include <sys/syscall.h>
+void _start(void)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("syscall" : : "a"(SYS_exit_group), "D"(0));
+#elif defined(__aarch64__)
+	register long number __asm__("x8") = SYS_exit_group, status __asm__("x0") = 0;
+	__asm__ volatile("svc 0" : : "r"(number), "r"(status));
+#endif
+	__builtin_trap();
 }
+"""
+PAUSE = "#include <unistd.h>\nint main(void) { for (;;) pause(); }"
+# Source text and compiler options.
+PROGRAMS = {"true": (TRUE, ["-nostdlib"]), "pause": (PAUSE, [])}
 
 # docker run --memory 512m --memory-reservation 256m --memory-swap 1g --cpus 1.5 --cpu-shares 512
 # --cpuset-cpus 0-1 --pids-limit 200 --blkio-weight 500, and the devices that it always allows.
@@ -136,8 +149,8 @@ def make_bundles(hoy, directory, limits):
         bundle = directory / name
         root = bundle / "rootfs"
         root.mkdir(parents=True)
-        for program, text in PROGRAMS.items():
-            subprocess.run(["gcc", "-static", "-O2", "-x", "c", "-", "-o", root / program],
+        for program, (text, options) in PROGRAMS.items():
+            subprocess.run(["gcc", "-static", "-O2", *options, "-x", "c", "-", "-o", root / program],
                            input=text, text=True, check=True)
         subprocess.run([hoy, "spec"], cwd=bundle, check=True)
         config = json.loads((bundle / "config.json").read_text())
@@ -192,10 +205,11 @@ def version(program):
     return (done.stdout.splitlines() or ["unknown"])[0]
 
 
-def installed(program, directory):
+def installed(program, path):
     """A copy of a program that was just linked: like an installed one it is a file in one piece, which
     the kernel maps faster than what a linker has written here and there."""
-    return shutil.copy2(program, Path(directory) / Path(program).name)
+    path.parent.mkdir()
+    return str(shutil.copy2(program, path))
 
 
 def find_runtimes(options):
@@ -277,6 +291,12 @@ def print_table(rows, floor, host):
             print(f"{row['operation']:10} {row['cgroups']:8} {name:10} cannot here: {message}")
 
 
+def default_program():
+    """The fastest build that contrib/bench could make here."""
+    musl = TOP / "build/musl/src/hoy"
+    return musl if musl.exists() else TOP / "build/release/src/hoy"
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="contrib/bench", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -288,7 +308,7 @@ def parse_arguments():
     parser.add_argument("--cgroups", choices=["off", "on"], help="only this one of the two")
     parser.add_argument("--limits", action="store_true",
                         help="with limits like Docker's; needs the controllers on cgroup v2")
-    parser.add_argument("--hoy", default=TOP / "build/release/src/hoy", metavar="PROGRAM")
+    parser.add_argument("--hoy", default=default_program(), metavar="PROGRAM")
     parser.add_argument("--runtime", action="append", default=[], metavar="NAME=PROGRAM",
                         help="compare with this one as well, or with this one as NAME")
     parser.add_argument("--bundles", type=Path, help=argparse.SUPPRESS)  # made by in_vm()
@@ -313,7 +333,9 @@ def main():
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"], check=True)
     with tempfile.TemporaryDirectory(prefix="hoy-bench-", dir="/run") as directory, \
             tempfile.TemporaryDirectory(prefix="hoy-bench-") as place:
-        programs[OURS] = str(installed(programs[OURS], place))
+        programs = {name: program if program.startswith("/usr/") else
+                    installed(program, Path(place) / name / Path(program).name)
+                    for name, program in programs.items()}
         try:
             rows, floor = compare(options, programs, Path(directory))
         except Failed as failure:

@@ -69,9 +69,9 @@ def read_junit(path, result, program=None):
     for case in cases:
         name = "::".join(filter(None, (program or case.get("classname"), case.get("name"))))
         skip = case.find("skipped")
-        failure = next(filter(None.__ne__, map(case.find, ("failure", "error"))), None)
-        if failure is not None:
-            result.failed.append(f"{name}: {first_line(failure)}")
+        failures = [*case.iter("failure"), *case.iter("error")]
+        if failures:
+            result.failed.append(f"{name}: {first_line(failures[0])}")
         elif skip is not None:
             result.skipped.append(f"{name}: {skip.get('message', 'no reason given')}")
         else:
@@ -219,15 +219,33 @@ def suite_coverage(result, _options):
         result.failed.append("tests/coverage")
 
 
+def run_with(hoy, names, result, options):
+    """Some files of tests/run with another build of hoy."""
+    os.environ["HOY"] = str(hoy)
+    try:
+        for name in names:
+            suite = pytest_suite(f"run/test_{name}.py", IN_CGROUP2, as_root=True)
+            suite(result, options)
+    finally:
+        os.environ["HOY"] = str(TESTED / "src" / "hoy")
+
+
 def suite_old_kernel(result, options):
     """What newer calls have replaced must still work where they are not: the other way of each."""
-    os.environ.update(HOY=str(OLD_KERNEL / "src" / "hoy"), HOY_KERNEL="5.14")
+    os.environ["HOY_KERNEL"] = "5.14"
     try:
-        for name in ("mount_options", "mounts", "mounts_command", "overlay"):
-            pytest_suite(f"run/test_{name}.py", IN_CGROUP2, as_root=True)(result, options)
+        run_with(OLD_KERNEL / "src/hoy", ("mount_options", "mounts", "mounts_command", "overlay"),
+                 result, options)
     finally:
-        os.environ.update(HOY=str(TESTED / "src" / "hoy"))
         del os.environ["HOY_KERNEL"]
+
+
+def suite_musl(result, options):
+    """The other C library: where what comes from it is used most."""
+    if run(["contrib/build", "--musl"], 10) != 0:
+        raise RuntimeError("contrib/build --musl failed")
+    run_with(BUILD / "musl/src/hoy", ("lifecycle", "process", "exec", "seccomp", "terminal", "hooks",
+                                      "rootless", "hostile_root"), result, options)
 
 
 def suite_fresh(result, _options):
@@ -332,6 +350,7 @@ SUITES = {
     "install": (pytest_suite("install"), True, "tests/install"),
     "run": (pytest_suite("run", IN_CGROUP2, as_root=True), True, "tests/run"),
     "old-kernel": (suite_old_kernel, True, "tests/run/test_overlay.py"),
+    "musl": (suite_musl, False, "contrib/musl"),
     "faults": (pytest_suite("faults", IN_CGROUP2, as_root=True), True, "tests/faults"),
     "conformance": (suite_conformance, True, "contrib/conformance"),
     "fuzz": (suite_fuzz, False, "tests/fuzz"),

@@ -7,6 +7,7 @@
 #include "foreground.h"
 
 #include <poll.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
@@ -37,7 +38,8 @@ int foreground_begin(struct foreground *foreground, bool subreaper, struct hoy_e
 	static const int own[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS };
 	sigset_t set;
 
-	sigfillset(&set);
+	/* sigfillset() leaves out more than one signal that others send: with musl SIGRTMIN. */
+	memset(&set, 0xff, sizeof(set));
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		sigdelset(&set, own[i]);
 	foreground->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

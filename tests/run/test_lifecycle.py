@@ -422,6 +422,20 @@ def test_run_forwards_signals(bundle, runtime):
     assert (result.status, result.stdout) == (7, "ready\ngot\n")
 
 
+# The C library keeps the first ones for itself, and not every one the same.
+@pytest.mark.hoy
+@pytest.mark.parametrize("number", [34, 64])
+def test_run_forwards_real_time_signals(bundle, runtime, number):
+    process = runtime.popen("run", "--bundle", bundle.args("/bin/probe", "catch", str(number)).write(),
+                            "c1")
+    wait_until(lambda: os.pread(process.out.fileno(), 99, 0) == b"ready\n", "the program")
+    process.send_signal(number)
+    wait_until(lambda: os.pread(process.out.fileno(), 99, 0) == f"ready\n{number}\n".encode(),
+               "the signal")
+    runtime("kill", "c1", "KILL").ok()
+    assert runtime.finish(process).status == 137
+
+
 def test_run_detached(bundle, runtime):
     result = silent(runtime.run(bundle.args("/bin/sleep", "1000"), "--detach"))
     assert runtime("state", "c1").json["status"] == "running"

@@ -13,8 +13,12 @@
 
 #include "base/number.h"
 
-/* The kernel's numbers; the C library's SIGRTMIN leaves out those it keeps for itself. */
-#define SIGNAL_LAST 64
+/*
+ * The kernel's last, and the first that glibc leaves to programs: that is what everybody else means
+ * by SIGRTMIN, systemd by SIGRTMIN+3. musl's own is one more.
+ */
+#define SIGNAL_LAST	     64
+#define SIGNAL_REAL_TIME_MIN 34
 
 static const struct word words[] = {
 	{ "ABRT", SIGABRT }, { "ALRM", SIGALRM }, { "BUS", SIGBUS },	   { "CHLD", SIGCHLD },
@@ -42,10 +46,10 @@ static int find_real_time(const char *name)
 	if (*name != '\0') {
 		if (*name != (from_min ? '+' : '-'))
 			return -EINVAL;
-		if (number_unsigned(name + 1, (uint64_t)(SIGRTMAX - SIGRTMIN), &distance) < 0)
+		if (number_unsigned(name + 1, SIGNAL_LAST - SIGNAL_REAL_TIME_MIN, &distance) < 0)
 			return -EINVAL;
 	}
-	return from_min ? SIGRTMIN + (int)distance : SIGRTMAX - (int)distance;
+	return from_min ? SIGNAL_REAL_TIME_MIN + (int)distance : SIGNAL_LAST - (int)distance;
 }
 
 int signal_find(const char *text)
@@ -68,10 +72,10 @@ void signal_name(int signal, char name[16])
 
 	if (word)
 		(void)snprintf(name, 16, "SIG%s", word);
-	else if (signal == SIGRTMAX)
+	else if (signal == SIGNAL_LAST)
 		(void)snprintf(name, 16, "SIGRTMAX");
-	else if (signal >= SIGRTMIN && signal < SIGRTMAX)
-		(void)snprintf(name, 16, "SIGRTMIN%+d", signal - SIGRTMIN);
+	else if (signal >= SIGNAL_REAL_TIME_MIN && signal < SIGNAL_LAST)
+		(void)snprintf(name, 16, "SIGRTMIN%+d", signal - SIGNAL_REAL_TIME_MIN);
 	else
 		(void)snprintf(name, 16, "%d", signal);
 }
