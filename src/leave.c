@@ -136,27 +136,49 @@ static int map_again(const struct mapping *mapping, int file)
 		       : -errno;
 }
 
-/* Nothing here may write to what is being copied: no allocation, no global of our own. */
-static int replace(const struct mapping *mapping)
+/*
+ * Replaces mappings that lie one behind the other, none of them executable if there are several.
+ * Nothing here may write to what is being copied: no allocation, no global of our own.
+ */
+static int replace(const struct mapping *mappings, int count)
 {
-	const size_t len = mapping->end - mapping->start;
-	void *place = (void *)mapping->start;
+	const int writable = PROT_READ | PROT_WRITE;
+	void *place = (void *)mappings[0].start;
+	const size_t len = mappings[count - 1].end - mappings[0].start;
 	void *copy;
-	int code;
 
-	if (!(mapping->protection & PROT_READ))
-		return -EACCES;
-	copy = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
-		    -1, 0);
+	for (int i = 0; i < count; i++)
+		if (!(mappings[i].protection & PROT_READ))
+			return -EACCES;
+	copy = mmap(NULL, len, writable, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (copy == MAP_FAILED)
 		return -errno;
 	memcpy(copy, place, len);
-	if (mprotect(copy, len, mapping->protection) == 0 &&
-	    mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, place) == place)
-		return 0;
-	code = -errno;
-	(void)munmap(copy, len);
-	return code;
+	/* Code must be executable when it is in its place; several kinds cannot be moved as one. */
+	if ((count == 1 && mprotect(copy, len, mappings[0].protection) < 0) ||
+	    mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, place) != place) {
+		const int code = -errno;
+
+		(void)munmap(copy, len);
+		return code;
+	}
+	for (int i = 0; i < count && count > 1; i++)
+		if (mappings[i].protection != writable &&
+		    mprotect((void *)mappings[i].start, mappings[i].end - mappings[i].start,
+			     mappings[i].protection) < 0)
+			return -errno;
+	return 0;
+}
+
+/* How many written mappings lie one behind the other from the first one on. */
+static int count_adjacent(const struct mapping *mappings, int len)
+{
+	int count = 1;
+
+	while (count < len && mappings[count].written &&
+	       mappings[count].start == mappings[count - 1].end)
+		count++;
+	return count;
 }
 
 /* An empty file that nobody can fill; a descriptor that can write would count as a writer. */
@@ -224,14 +246,15 @@ int leave_binary(void)
 	if (count < 0)
 		return count;
 	aside = open_aside();
-	for (int i = 0; i < count; i++) {
+	for (int i = 0, done = 1; r == 0 && i < count; i += done) {
+		done = mappings[i].written ? count_adjacent(mappings + i, count - i) : 1;
 		if (aside >= 0 && !mappings[i].written)
 			r = map_again(&mappings[i], aside);
 		else
-			r = replace(&mappings[i]);
-		if (r < 0)
-			return r;
+			r = replace(mappings + i, done);
 	}
+	if (r < 0)
+		return r;
 	map.exe_fd = (uint32_t)empty;
 	/* The kernel itself makes sure that nothing of the old file is mapped (EBUSY). */
 	return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0) < 0 ? -errno : 0;

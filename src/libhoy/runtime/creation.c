@@ -147,7 +147,8 @@ static int save_config(const struct creation *creation, struct hoy_error *err)
 	text = json_write_take(&writer);
 	if (!text)
 		return fail(err, ENOMEM, "copy the configuration");
-	r = file_replace(creation->dir.fd, "config.json", text, strlen(text), 0600);
+	/* Nobody can see half of it: the directory has no name yet. */
+	r = file_make(creation->dir.fd, "config.json", text, strlen(text), 0600);
 	return r < 0 ? fail(err, r, "save the configuration") : 0;
 }
 

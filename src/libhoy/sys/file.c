@@ -90,8 +90,7 @@ ssize_t file_read(int dirfd, const char *name, char *buffer, size_t size)
 	return file_read_fd(fd, buffer, size);
 }
 
-/* Makes the file with exactly that mode: the umask of libhoy's caller is not ours to change. */
-static int make_file(int dirfd, const char *name, const void *data, size_t len, mode_t mode)
+int file_make(int dirfd, const char *name, const void *data, size_t len, mode_t mode)
 {
 	autoclose int fd = open_beneath(dirfd, name, O_WRONLY | O_CREAT | O_EXCL, mode);
 
@@ -113,10 +112,10 @@ int file_replace(int dirfd, const char *name, const void *data, size_t len, mode
 	if (format_text(temporary, sizeof(temporary), ".%s.%d", name, (int)getpid()) >=
 	    sizeof(temporary))
 		return -ENAMETOOLONG;
-	r = make_file(dirfd, temporary, data, len, mode);
+	r = file_make(dirfd, temporary, data, len, mode);
 	/* One left by a process that was killed and had the same pid. */
 	if (r == -EEXIST && unlinkat(dirfd, temporary, 0) == 0)
-		r = make_file(dirfd, temporary, data, len, mode);
+		r = file_make(dirfd, temporary, data, len, mode);
 	if (r >= 0 && renameat(dirfd, temporary, dirfd, name) < 0)
 		r = -errno;
 	if (r < 0)

@@ -27,6 +27,12 @@ ssize_t file_read(int dirfd, const char *name, char *buffer, size_t size);
 ssize_t file_read_fd(int fd, char *buffer, size_t size);
 
 /**
+ * Makes a file with exactly this mode, whatever the umask. @returns -EEXIST if there is one; on
+ * other errors a part of it may be there
+ */
+int file_make(int dirfd, const char *name, const void *data, size_t len, mode_t mode);
+
+/**
  * Replaces a file as a whole: written under a temporary name beside it, then renamed.
  * @param name  without a slash
  * @param mode  of the new file, whatever the umask
