@@ -45,6 +45,7 @@
 #include "protect.h"
 #include "sys/cleanup.h"
 #include "sys/error.h"
+#include "sys/process.h"
 
 static const char *root, *log_path, *log_format = "text", *log_level = "warning";
 static const char *cgroup_manager = "cgroupfs", *rootless = "auto";
@@ -87,17 +88,12 @@ static void open_stdio(void)
 static bool is_unprivileged(void)
 {
 	const char *user = getenv("USER");
-	char map[64] = "";
-	ssize_t len;
-	autoclose int fd = -1;
 
 	if (geteuid() != 0)
 		return true;
 	if (user && strcmp(user, "root") == 0)
 		return false;
-	fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
-	len = fd < 0 ? 0 : read(fd, map, sizeof(map) - 1);
-	return len > 0 && !strstr(map, "4294967295");
+	return process_in_initial_user_namespace() == 0;
 }
 
 /** The state root: --root made absolute, or the default. */

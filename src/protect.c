@@ -25,6 +25,7 @@
 #include "sys/error.h"
 #include "sys/fd.h"
 #include "sys/file.h"
+#include "sys/process.h"
 
 /* Holds the pid that was marked: execve(2) keeps it, a child that inherits the mark has another. */
 #define MARK "_HOY_PROTECTED"
@@ -168,32 +169,14 @@ int protect_binary(char *const *argv, struct hoy_error *err)
 	return fail(err, r, "execute a protected copy of the binary");
 }
 
-/** Whether ids here are those of the initial user namespace, as its map says. */
-static bool is_in_initial_user_namespace(void)
-{
-	char map[128], *words[3] = { NULL }, *rest = map;
-	autoclose int fd = openat(AT_FDCWD, "/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || file_read_fd(fd, map, sizeof(map)) <= 0)
-		return false;
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		do
-			words[i] = strsep(&rest, " \n");
-		while (words[i] && words[i][0] == '\0');
-		if (!words[i])
-			return false;
-	}
-	return strcmp(words[0], "0") == 0 && strcmp(words[1], "0") == 0 &&
-	       strcmp(words[2], "4294967295") == 0;
-}
-
 int protect_process(struct hoy_error *err)
 {
 	int r = fd_cloexec_from(3);
 
 	if (r < 0)
 		return fail(err, r, "mark descriptors close-on-exec");
-	if (geteuid() == 0 && is_in_initial_user_namespace() && prctl(PR_SET_DUMPABLE, 0) < 0)
+	if (geteuid() == 0 && process_in_initial_user_namespace() > 0 &&
+	    prctl(PR_SET_DUMPABLE, 0) < 0)
 		return fail(err, errno, "make the process undumpable");
 	return 0;
 }

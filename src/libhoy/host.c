@@ -24,6 +24,7 @@
 #include "sys/compat.h"
 #include "sys/error.h"
 #include "sys/file.h"
+#include "sys/process.h"
 
 /* Our own /proc and /sys: names that this process gives, not a container. */
 static ssize_t read_absolute(const char *path, char *buffer, size_t size)
@@ -77,24 +78,19 @@ static int probe_capabilities(struct host *host, struct hoy_error *err)
 	return 0;
 }
 
-/* Only the initial user namespace maps every id to itself (user_namespaces(7)). */
 static int probe_user_namespace(struct host *host, struct hoy_error *err)
 {
-	char map[64];
-	unsigned int first, parent, size;
-	ssize_t len = read_absolute("/proc/self/uid_map", map, sizeof(map));
+	const int initial = process_in_initial_user_namespace();
+	char setgroups[16];
 
-	/* A map that does not fit has several lines. */
-	if (len < 0 && len != -EFBIG)
-		return fail(err, (int)-len, "read /proc/self/uid_map");
-	host->in_user_namespace = len < 0 || sscanf(map, "%u %u %u", &first, &parent, &size) != 3 ||
-				  first != 0 || parent != 0 || size != UINT32_MAX;
-	host->privileged = !host->in_user_namespace &&
-			   (host->capabilities & (1ULL << CAP_SYS_ADMIN));
-	if (host->in_user_namespace)
-		host->setgroups_denied = read_absolute("/proc/self/setgroups", map, sizeof(map)) >
-						 0 &&
-					 string_starts(map, "deny");
+	if (initial < 0)
+		return fail(err, initial, "look at /proc/self/ns/user");
+	host->in_user_namespace = !initial;
+	host->privileged = initial && (host->capabilities & (1ULL << CAP_SYS_ADMIN));
+	if (!initial)
+		host->setgroups_denied = read_absolute("/proc/self/setgroups", setgroups,
+						       sizeof(setgroups)) > 0 &&
+					 string_starts(setgroups, "deny");
 	return 0;
 }
 

@@ -14,6 +14,9 @@
 /* Long enough for a killed process to unmap all it has, short enough to be no hang. */
 #define KILL_TIMEOUT_MS 10000
 
+/* Its inode has had this number since Linux 3.8; <linux/nsfs.h> says so since 6.18. */
+#define INITIAL_USER_NAMESPACE 0xEFFFFFFDU
+
 /* The kernel's set of signals 1 to 64: the C library's calls refuse 32 and 33. */
 #define SIGNALS_MAX	  64
 #define KERNEL_SIGSET_LEN (SIGNALS_MAX / 8)
@@ -41,6 +44,15 @@ pid_t process_clone(uint64_t flags, int cgroup, int exit_signal, int *ret_pidfd)
 	if (pid > 0 && ret_pidfd)
 		*ret_pidfd = pidfd;
 	return pid;
+}
+
+int process_in_initial_user_namespace(void)
+{
+	struct stat st;
+
+	if (fstatat(AT_FDCWD, "/proc/self/ns/user", &st, 0) < 0)
+		return -errno;
+	return st.st_ino == INITIAL_USER_NAMESPACE;
 }
 
 int process_pidfd_open(pid_t pid)

@@ -17,6 +17,12 @@
  */
 pid_t process_clone(uint64_t flags, int cgroup, int exit_signal, int *ret_pidfd);
 
+/**
+ * Whether our user namespace is the initial one, in which every id is itself (user_namespaces(7)).
+ * @returns 1, 0, or -errno where /proc does not tell
+ */
+int process_in_initial_user_namespace(void);
+
 int process_pidfd_open(pid_t pid);
 
 /** A pidfd's inode number, which no other process of this boot has. @returns 0 before Linux 6.9 */
