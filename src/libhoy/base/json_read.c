@@ -26,6 +26,9 @@
 
 /** Objects up to this size are searched for duplicates pairwise, larger ones are sorted. */
 #define DUPLICATES_PAIRWISE 16
+/** In bytes; most configurations and all records are shorter. */
+#define SHORT_DOCUMENT 16384
+#define SHORT_FILE     8192
 
 /** An object or list that is being read, and where its next child is hung. */
 struct level {
@@ -36,7 +39,7 @@ struct level {
 struct reader {
 	yajl_handle parser;
 	/** The parser's own memory, and the way out of it when there is no more: it never asks. */
-	struct arena parser_memory;
+	struct arena *parser_memory;
 	jmp_buf no_memory;
 	const char *bytes;
 	size_t len;
@@ -463,7 +466,7 @@ static void *parser_malloc(void *context, size_t size)
 {
 	struct reader *reader = context;
 	unsigned char *piece = size <= SIZE_MAX - PIECE_HEADER
-				       ? arena_alloc(&reader->parser_memory, 1, PIECE_HEADER + size)
+				       ? arena_alloc(reader->parser_memory, 1, PIECE_HEADER + size)
 				       : NULL;
 
 	if (!piece)
@@ -513,16 +516,19 @@ static void parse(struct reader *reader)
 int json_read(const char *bytes, size_t len, struct arena *arena,
 	      const struct json_node **ret_document, struct hoy_error *err)
 {
+	struct arena own = { 0 };
 	struct reader reader = {
 		.bytes = bytes,
 		.len = len,
+		/* For a short document memory of its own costs more than it saves. */
+		.parser_memory = len <= SHORT_DOCUMENT ? arena : &own,
 		.arena = arena,
 		.err = err,
 		.line = 1,
 	};
 
 	parse(&reader);
-	arena_done(&reader.parser_memory);
+	arena_done(&own);
 	if (reader.failed)
 		return -1;
 	*ret_document = reader.document;
@@ -531,26 +537,37 @@ int json_read(const char *bytes, size_t len, struct arena *arena,
 
 /**
  * Reads to the end of the file.
+ * @param place       memory for a short one, SHORT_FILE bytes
+ * @param ret_longer  memory for a longer one, to be released with free(); NULL for a short one
  * @returns the length, -EFBIG if it is longer than size_max, or -errno
  */
-static ssize_t read_to_end(int fd, size_t size_max, char **ret_bytes)
+static ssize_t read_to_end(int fd, size_t size_max, char *place, char **ret_longer)
 {
-	autofree char *bytes = NULL;
+	autofree char *longer = NULL;
 	struct stat status;
-	size_t size = 0, len = 0;
+	size_t size = SHORT_FILE, len = 0;
 
 	if (fstat(fd, &status) < 0)
 		return -errno;
 	if (S_ISREG(status.st_mode) && (uint64_t)status.st_size > size_max)
 		return -EFBIG;
-	size = S_ISREG(status.st_mode) ? (size_t)status.st_size + 1 : 4096;
-	bytes = malloc(size);
 	for (;;) {
 		ssize_t got;
 
-		if (!bytes)
-			return -ENOMEM;
-		got = read(fd, bytes + len, size - len);
+		if (len == size) {
+			char *larger;
+
+			size = S_ISREG(status.st_mode) && (size_t)status.st_size >= size
+				       ? (size_t)status.st_size + 1
+				       : size * 2;
+			larger = realloc(longer, size);
+			if (!larger)
+				return -ENOMEM;
+			if (!longer)
+				memcpy(larger, place, len);
+			longer = larger;
+		}
+		got = read(fd, (longer ? longer : place) + len, size - len);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -560,30 +577,24 @@ static ssize_t read_to_end(int fd, size_t size_max, char **ret_bytes)
 			return -EFBIG;
 		if (got == 0)
 			break;
-		if (len == size) {
-			char *larger = realloc(bytes, size *= 2);
-
-			if (!larger)
-				return -ENOMEM;
-			bytes = larger;
-		}
 	}
-	*ret_bytes = take_ptr(&bytes);
+	*ret_longer = take_ptr(&longer);
 	return (ssize_t)len;
 }
 
 int json_read_fd(int fd, size_t size_max, const char *file_name, struct arena *arena,
 		 const struct json_node **ret_document, struct hoy_error *err)
 {
-	autofree char *bytes = NULL;
+	char place[SHORT_FILE];
+	autofree char *longer = NULL;
 	ssize_t len;
 
 	if (size_max > JSON_SIZE_MAX)
 		size_max = JSON_SIZE_MAX;
-	len = read_to_end(fd, size_max, &bytes);
+	len = read_to_end(fd, size_max, place, &longer);
 	if (len == -EFBIG)
 		return fail(err, 0, "%s: larger than %zu bytes", file_name, size_max);
 	if (len < 0)
 		return fail(err, (int)-len, "read %s", file_name);
-	return json_read(bytes, (size_t)len, arena, ret_document, err);
+	return json_read(longer ? longer : place, (size_t)len, arena, ret_document, err);
 }

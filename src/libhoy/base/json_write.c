@@ -229,6 +229,11 @@ char *json_write_take(struct json_writer *writer)
 	return document;
 }
 
+const char *json_write_text(struct json_writer *writer)
+{
+	return writer->text.bytes;
+}
+
 void json_write_done(struct json_writer *writer)
 {
 	text_done(&writer->text);

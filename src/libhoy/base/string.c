@@ -14,16 +14,38 @@
 
 #define TEXT_SIZE_FIRST 128
 
+static bool is_in_place(const struct text *text)
+{
+	return text->bytes && text->bytes == text->place;
+}
+
 static void text_fail(struct text *text)
 {
-	free(text->bytes);
-	*text = (struct text){ .failed = true };
+	text_done(text);
+	text->failed = true;
+}
+
+/** Moves the text to where it has `size` bytes. @returns where, or NULL */
+static char *text_move(struct text *text, size_t size)
+{
+	char *bytes;
+
+	if (!text->bytes && size <= text->place_size)
+		return text->place;
+	if (!is_in_place(text))
+		return realloc(text->bytes, size);
+	bytes = malloc(size);
+	if (bytes)
+		memcpy(bytes, text->bytes, text->len + 1);
+	return bytes;
 }
 
 /** Makes room for `len` more bytes and the terminator. */
 static bool text_reserve(struct text *text, size_t len)
 {
-	size_t size = text->size ? text->size : TEXT_SIZE_FIRST;
+	size_t size = text->size	 ? text->size
+		      : text->place_size ? text->place_size
+					 : TEXT_SIZE_FIRST;
 	char *bytes;
 
 	if (text->failed)
@@ -36,7 +58,7 @@ static bool text_reserve(struct text *text, size_t len)
 	}
 	while (size <= text->len + len)
 		size *= 2;
-	bytes = realloc(text->bytes, size);
+	bytes = text_move(text, size);
 	if (!bytes) {
 		text_fail(text);
 		return false;
@@ -112,14 +134,15 @@ char *text_take(struct text *text)
 		text_done(text);
 	else
 		text_add_bytes(text, "", 0);
-	bytes = text->bytes;
+	bytes = is_in_place(text) ? strdup(text->bytes) : text->bytes;
 	*text = (struct text){ 0 };
 	return bytes;
 }
 
 void text_done(struct text *text)
 {
-	free(text->bytes);
+	if (!is_in_place(text))
+		free(text->bytes);
 	*text = (struct text){ 0 };
 }
 

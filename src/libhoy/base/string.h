@@ -16,7 +16,13 @@ struct text {
 	char *bytes;
 	size_t len, size;
 	bool failed;
+	/** Memory of the user's to begin in, so that short texts need no allocation; or NULL. */
+	char *place;
+	size_t place_size;
 };
+
+/** A text that begins in an array. */
+#define TEXT_IN(array) ((struct text){ .place = (array), .place_size = sizeof(array) })
 
 void text_add(struct text *text, const char *string);
 void text_add_bytes(struct text *text, const char *bytes, size_t len);

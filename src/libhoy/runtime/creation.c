@@ -139,12 +139,13 @@ static int record_descriptors(struct creation *creation, struct hoy_error *err)
 
 static int save_config(const struct creation *creation, struct hoy_error *err)
 {
-	struct json_writer writer = { 0 };
-	autofree char *text = NULL;
+	char place[4096];
+	autojson struct json_writer writer = { .text = TEXT_IN(place) };
+	const char *text;
 	int r;
 
 	json_write_node(&writer, NULL, creation->input.config->document);
-	text = json_write_take(&writer);
+	text = json_write_text(&writer);
 	if (!text)
 		return fail(err, ENOMEM, "copy the configuration");
 	/* Nobody can see half of it: the directory has no name yet. */

@@ -198,12 +198,14 @@ static void write_record(struct json_writer *writer, const struct state_record *
 int state_write(const struct state_dir *dir, const struct state_record *record,
 		struct hoy_error *err)
 {
-	struct json_writer writer = { 0 };
-	autofree char *text = NULL;
+	/* One without many annotations or limits. */
+	char place[2048];
+	autojson struct json_writer writer = { .text = TEXT_IN(place) };
+	const char *text;
 	int r;
 
 	write_record(&writer, record);
-	text = json_write_take(&writer);
+	text = json_write_text(&writer);
 	if (!text)
 		return fail(err, ENOMEM, "write " STATE_FILE);
 	copies_write(dir, record);
