@@ -176,7 +176,8 @@ static int count_adjacent(const struct mapping *mappings, int len)
 	int count = 1;
 
 	while (count < len && mappings[count].written &&
-	       mappings[count].start == mappings[count - 1].end)
+	       mappings[count].start == mappings[count - 1].end &&
+	       !((mappings[count].protection | mappings[count - 1].protection) & PROT_EXEC))
 		count++;
 	return count;
 }

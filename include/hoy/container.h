@@ -118,7 +118,8 @@ int hoy_start(const struct hoy_context *context, const char *id,
 
 /**
  * hoy_create() and hoy_start() under one lock: nobody else can come in between, and what the second
- * would have to find out about the container is known. On failure nothing of it is left.
+ * would have to find out about the container is known. On failure nothing of it is left; what the
+ * options of create have handed out by then is the caller's to close.
  * @param start  may be NULL
  */
 int hoy_run(const struct hoy_context *context, const char *id,

@@ -117,6 +117,7 @@ static void too_deep_is_a_failure(void **state)
 		json_write_list(&writer, NULL);
 	for (int i = 0; i < 65; i++)
 		json_write_end(&writer);
+	assert_null(json_write_text(&writer));
 	assert_null(json_write_take(&writer));
 	json_write_done(&writer);
 }

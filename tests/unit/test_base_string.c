@@ -25,6 +25,35 @@ static void text_grows(void **state)
 	text_done(&text);
 }
 
+/* A short text stays where it begins; a longer one, and one that is given away, has its own memory. */
+static void text_begins_in_an_array(void **state)
+{
+	char place[8];
+	struct text text = TEXT_IN(place);
+	char *taken;
+
+	(void)state;
+	text_add(&text, "1234567");
+	assert_ptr_equal(text.bytes, place);
+	text_add_char(&text, '8');
+	assert_ptr_not_equal(text.bytes, place);
+	assert_string_equal(text.bytes, "12345678");
+	text_done(&text);
+
+	text = TEXT_IN(place);
+	text_add(&text, "short");
+	taken = text_take(&text);
+	memset(place, 'x', sizeof(place));
+	assert_string_equal(taken, "short");
+	free(taken);
+
+	text = TEXT_IN(place);
+	text_add(&text, "x");
+	text_add_bytes(&text, "x", SIZE_MAX / 2);
+	assert_true(text.failed);
+	assert_null(text.bytes);
+}
+
 static void nothing_is_an_empty_string(void **state)
 {
 	struct text text = { 0 };
@@ -102,6 +131,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT_TEST(text_grows),
+		UNIT_TEST(text_begins_in_an_array),
 		UNIT_TEST(nothing_is_an_empty_string),
 		UNIT_TEST(failed_text_is_null_and_stays_so),
 		UNIT_TEST(control_bytes_are_escaped),

@@ -231,7 +231,7 @@ char *json_write_take(struct json_writer *writer)
 
 const char *json_write_text(struct json_writer *writer)
 {
-	return writer->text.bytes;
+	return writer->text.failed ? NULL : writer->text.bytes;
 }
 
 void json_write_done(struct json_writer *writer)

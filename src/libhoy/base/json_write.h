@@ -47,7 +47,7 @@ void json_quote(struct text *text, const char *string);
 
 /** The finished document, to be released with free(); NULL if memory ran out. Resets the writer. */
 char *json_write_take(struct json_writer *writer);
-/** The same where it stands, until json_write_done(), which is due in any case. */
+/** The same where it stands, until json_write_done(), which is due in any case (autojson). */
 const char *json_write_text(struct json_writer *writer);
 void json_write_done(struct json_writer *writer);
 
