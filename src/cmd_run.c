@@ -55,7 +55,7 @@ int run_wait_and_delete(const struct program *program, const char *id,
 	struct hoy_error ignored;
 	int status;
 
-	log_file_succeed(program->log);
+	log_file_flush(program->log);
 	status = foreground_wait(foreground, err);
 	if (status < 0) {
 		(void)hoy_delete(&program->context, id, true, &ignored);

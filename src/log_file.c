@@ -243,9 +243,8 @@ static void log_what_was_done(struct log_file *log)
 	log_file_event(&(struct hoy_log_entry){ HOY_LOG_DEBUG, .message = text, .at = "" }, log);
 }
 
-void log_file_succeed(struct log_file *log)
+void log_file_flush(struct log_file *log)
 {
-	log_what_was_done(log);
 	for (size_t i = 0; i < log->events_len; i++) {
 		struct hoy_log_entry entry = entry_of(&log->events[i]);
 
@@ -253,6 +252,12 @@ void log_file_succeed(struct log_file *log)
 	}
 	held_done(&log->events, &log->events_len);
 	held_done(&log->problems, &log->problems_len);
+}
+
+void log_file_succeed(struct log_file *log)
+{
+	log_what_was_done(log);
+	log_file_flush(log);
 }
 
 /** A list of what was held back, from one level to another, if there is any. */

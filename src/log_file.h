@@ -44,6 +44,9 @@ int log_file_open(struct log_file *log, const char *path, struct hoy_error *err)
 /** The callback for struct hoy_context; data is a struct log_file. */
 void log_file_event(const struct hoy_log_entry *entry, void *data);
 
+/** All went well so far: what was held back is written. */
+void log_file_flush(struct log_file *log);
+
 /** All went well: what was held back is written, and at level debug what was done. */
 void log_file_succeed(struct log_file *log);
 

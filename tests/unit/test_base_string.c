@@ -25,7 +25,7 @@ static void text_grows(void **state)
 	text_done(&text);
 }
 
-/* A short text stays where it begins; a longer one, and one that is given away, has its own memory. */
+/* A short text stays where it begins; one that is longer or given away has memory of its own. */
 static void text_begins_in_an_array(void **state)
 {
 	char place[8];
