@@ -71,7 +71,7 @@ static int exec_in_foreground(const struct program *program, const char *id,
 		line.ret_terminal = &foreground->master;
 	if (hoy_exec(&program->context, id, &line, err) < 0)
 		return fail_not_started(err);
-	log_file_succeed(program->log);
+	log_file_flush(program->log);
 	return foreground_attach(foreground, err) < 0 ? -1 : foreground_wait(foreground, err);
 }
 
