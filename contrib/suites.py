@@ -278,8 +278,10 @@ def suite_cgroup(result, options):
 
 
 def suite_engines(result, options):
-    """Two of these machines alone; and the same with crun and runc, to compare."""
-    boot(result, options, "podman engines")
+    """The engines' machines, unless they were among those of "cgroup"; and what crun and runc make
+    of the same tests, if that is asked for."""
+    if not list(RESULTS.glob("vm-*/podman.xml")):
+        boot(result, options, "podman engines")
     if options.peers and run(["tests/engines/peers.py", RESULTS], 240, as_root=True) != 0:
         result.failed.append("tests/engines/peers.py")
 
@@ -340,7 +342,7 @@ def suite_vm(result, options):
 IN_CGROUP2 = ["tests/lib/in-cgroup2"]
 
 # name: (function, part of --quick, what it needs beyond the builds: a file of the tree). What is
-# neither in --quick nor out of it (None) is run by name only.
+# neither in --quick nor out of it (None) is run by name or with --peers only.
 SUITES = {
     "build": (suite_build, True, "meson.build"),
     "style": (pytest_suite("style"), True, "tests/style"),
@@ -389,7 +391,7 @@ def parse_arguments():
 def chosen(options):
     """The names of the suites to run; the builds always come first."""
     for name, (_function, quick, needs) in SUITES.items():
-        everything = quick is not None and (quick or not options.quick)
+        everything = options.peers if quick is None else quick or not options.quick
         wanted = name in options.suites if options.suites else everything
         if name == "build" or wanted and (TOP / needs).exists():
             yield name
