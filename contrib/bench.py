@@ -291,12 +291,6 @@ def print_table(rows, floor, host):
             print(f"{row['operation']:10} {row['cgroups']:8} {name:10} cannot here: {message}")
 
 
-def default_program():
-    """The fastest build that contrib/bench could make here."""
-    musl = TOP / "build/musl/src/hoy"
-    return musl if musl.exists() else TOP / "build/release/src/hoy"
-
-
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="contrib/bench", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -308,7 +302,7 @@ def parse_arguments():
     parser.add_argument("--cgroups", choices=["off", "on"], help="only this one of the two")
     parser.add_argument("--limits", action="store_true",
                         help="with limits like Docker's; needs the controllers on cgroup v2")
-    parser.add_argument("--hoy", default=default_program(), metavar="PROGRAM")
+    parser.add_argument("--hoy", default=TOP / "build/release/src/hoy", metavar="PROGRAM")
     parser.add_argument("--runtime", action="append", default=[], metavar="NAME=PROGRAM",
                         help="compare with this one as well, or with this one as NAME")
     parser.add_argument("--bundles", type=Path, help=argparse.SUPPRESS)  # made by in_vm()

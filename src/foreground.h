@@ -13,7 +13,8 @@
 struct foreground {
 	/** signalfd(2) of all that is forwarded. */
 	int signals;
-	/** Of the process that is waited for: filled in by hoy_create() or hoy_exec(). */
+	/** Of the process that is waited for: filled in by hoy_run(), hoy_restore() or hoy_exec().
+	 */
 	int pidfd, pid;
 	/** The container's notify socket, or -1, and that of the service manager. */
 	int notify;

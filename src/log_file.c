@@ -20,7 +20,7 @@
 #include "sys/error.h"
 #include "sys/fd.h"
 
-/* As many problems are told of one configuration, and as many events of one command. */
+/* As many problems are told of one configuration, as many warnings, and as many other events. */
 #define HELD_MAX 50
 /* Warnings must leave room for what went wrong in the end. */
 #define STDERR_FOR_ERRORS 3072
@@ -220,6 +220,8 @@ void log_file_event(const struct hoy_log_entry *entry, void *data)
 		hold(&log->problems, &log->problems_len, entry);
 	else if (entry->level > log->level)
 		return;
+	else if (log->json && entry->level == HOY_LOG_WARNING)
+		hold(&log->warnings, &log->warnings_len, entry);
 	else if (log->json)
 		hold(&log->events, &log->events_len, entry);
 	else
@@ -240,38 +242,39 @@ static void log_what_was_done(struct log_file *log)
 		return;
 	format_text(text, sizeof(text), "hoy %s: %s: done in %lld us", hoy_version(), log->command,
 		    (now.tv_sec - from->tv_sec) * 1000000LL + (now.tv_nsec - from->tv_nsec) / 1000);
-	log_file_event(&(struct hoy_log_entry){ HOY_LOG_DEBUG, .message = text, .at = "" }, log);
+	write_entry(log, &(struct hoy_log_entry){ HOY_LOG_DEBUG, .message = text, .at = "" });
+}
+
+static void write_and_release(struct log_file *log, struct log_held **held, size_t *len)
+{
+	for (size_t i = 0; i < *len; i++) {
+		struct hoy_log_entry entry = entry_of(&(*held)[i]);
+
+		write_entry(log, &entry);
+	}
+	held_done(held, len);
 }
 
 void log_file_flush(struct log_file *log)
 {
-	for (size_t i = 0; i < log->events_len; i++) {
-		struct hoy_log_entry entry = entry_of(&log->events[i]);
-
-		write_entry(log, &entry);
-	}
-	held_done(&log->events, &log->events_len);
+	write_and_release(log, &log->events, &log->events_len);
+	write_and_release(log, &log->warnings, &log->warnings_len);
 	held_done(&log->problems, &log->problems_len);
 }
 
 void log_file_succeed(struct log_file *log)
 {
-	log_what_was_done(log);
 	log_file_flush(log);
+	log_what_was_done(log);
 }
 
-/** A list of what was held back, from one level to another, if there is any. */
-static void write_held(struct json_writer *writer, const char *key, enum hoy_log_level first,
-		       enum hoy_log_level last, const struct log_held *held, size_t len)
+static void write_held(struct json_writer *writer, const char *key, const struct log_held *held,
+		       size_t len)
 {
-	bool any = false;
-
+	if (len == 0)
+		return;
+	json_write_list(writer, key);
 	for (size_t i = 0; i < len; i++) {
-		if (held[i].level < first || held[i].level > last)
-			continue;
-		if (!any)
-			json_write_list(writer, key);
-		any = true;
 		json_write_object(writer, NULL);
 		json_write_string(writer, "path", held[i].at);
 		json_write_unsigned(writer, "line", held[i].line);
@@ -281,8 +284,7 @@ static void write_held(struct json_writer *writer, const char *key, enum hoy_log
 			json_write_signed(writer, "errno", held[i].code);
 		json_write_end(writer);
 	}
-	if (any)
-		json_write_end(writer);
+	json_write_end(writer);
 }
 
 static void fail_json(struct log_file *log, const struct hoy_log_entry *entry, const char *message,
@@ -291,11 +293,9 @@ static void fail_json(struct log_file *log, const struct hoy_log_entry *entry, c
 	struct json_writer writer = { 0 };
 
 	begin_json(&writer, entry, message);
-	write_held(&writer, "problems", HOY_LOG_ERROR, HOY_LOG_ERROR, log->problems,
-		   log->problems_len);
-	write_held(&writer, "warnings", HOY_LOG_WARNING, HOY_LOG_WARNING, log->events,
-		   log->events_len);
-	write_held(&writer, "events", HOY_LOG_INFO, HOY_LOG_DEBUG, log->events, log->events_len);
+	write_held(&writer, "problems", log->problems, log->problems_len);
+	write_held(&writer, "warnings", log->warnings, log->warnings_len);
+	write_held(&writer, "events", log->events, log->events_len);
 	if (hint[0])
 		json_write_string(&writer, "hint", hint);
 	end_json(log, &writer);
@@ -374,5 +374,6 @@ void log_file_fail(struct log_file *log, const struct hoy_error *err)
 	write_stderr(log, &line);
 	write_stderr(log, &hint);
 	held_done(&log->problems, &log->problems_len);
+	held_done(&log->warnings, &log->warnings_len);
 	held_done(&log->events, &log->events_len);
 }

@@ -26,8 +26,8 @@ struct log_file {
 	/** When the command began (CLOCK_MONOTONIC). */
 	struct timespec started;
 	/** Problems of the configuration, and in JSON all else, until the outcome is known. */
-	struct log_held *problems, *events;
-	size_t problems_len, events_len;
+	struct log_held *problems, *warnings, *events;
+	size_t problems_len, warnings_len, events_len;
 };
 
 #define LOG_STDERR_MAX 4096

@@ -73,7 +73,7 @@ struct hoy_create_options {
 	bool no_pivot;
 	bool no_new_keyring;
 	/** The container gets a notify socket of its own ($NOTIFY_SOCKET, sd_notify(3)); what it
-	 *  says there hoy_start() passes on. */
+	 *  says there hoy_start() or hoy_run() passes on. */
 	bool notify;
 	/** Foreground terminal: the master is returned in ret_terminal instead of being sent. */
 	int *ret_terminal;

@@ -9,6 +9,11 @@
 #include "runtime/creation.h"
 #include "runtime/start.h"
 #include "sys/cleanup.h"
+#include "sys/fd.h"
+#include "sys/process.h"
+
+/* For what was killed already. */
+#define REAP_MS 1000
 
 /* Init may not pass a barrier before the record knows it. */
 static int on_cloned(struct launch *launch, void *data, struct hoy_error *err)
@@ -96,14 +101,18 @@ static int start_it(struct creation *creation, const struct hoy_start_options *s
 	struct container container = { .root = -1,
 				       .dir = creation->dir,
 				       .record = &creation->record };
-	autoclose int pidfd = handed_out ? -1 : take_fd(&creation->launch.pidfd);
+	autoclose int own = handed_out ? -1 : take_fd(&creation->launch.pidfd);
+	const int init = handed_out ? *handed_out : own;
 	int r;
 
 	creation->dir = STATE_DIR_NONE;
-	/* It has both ends of the gate open. */
+	/* It has both ends of the gate open; who has the terminal or a pidfd waits for no more. */
 	launch_done(&creation->launch);
-	r = start_created(&container, handed_out ? *handed_out : pidfd, start, true, &creation->log,
-			  err);
+	handover_done(&creation->handover);
+	r = start_created(&container, init, start, true, &creation->log, err);
+	/* Nobody else is its parent. */
+	if (r < 0)
+		(void)process_wait(init, clock_ms() + REAP_MS, NULL);
 	container_done(&container);
 	return r;
 }
