@@ -21,6 +21,7 @@ sys.path.insert(0, str(TOP / "tests/lib"))
 import bundle  # noqa: E402
 from runtime import program  # noqa: E402
 
+UNIT = TOP / "build/test-sanitized/tests/unit/test_cgroup_controllers"
 EVERYWHERE = ["values", "memory", "cpu", "io", "pids", "update", "look", "delegation", "controllers",
               "rootless", "apparmor"]
 # Of what is run natively, that of which the newer calls have come with the kernel.
@@ -30,7 +31,8 @@ ENGINES = ["--flavour=systemd", "--with=engines"]
 BOOTS = {
     # Three runtimes a test, of which one takes seconds in here.
     "peers": (["--kernel=6.12", "--timeout=2100"], ["tests/differential"]),
-    "6.12": (["--kernel=6.12", "--numa", "--disk=64M", "--modules=loop,bfq"], [*EVERYWHERE, "scale"]),
+    "6.12": (["--kernel=6.12", "--numa", "--disk=64M", "--modules=loop,bfq"],
+             [*EVERYWHERE, "scale", "elsewhere"]),
     "systemd": (ENGINES, ["systemd", "callers", "engines"]),
     "podman": ([*ENGINES, "--timeout=2100"],
                ["tests/engines/test_podman.py", "tests/engines/test_podman_callers.py"]),
@@ -65,6 +67,16 @@ exec "$@"
 """
 
 
+def add_unit_tests(archive):
+    """The one program of them that needs controllers, with the libraries that are not there."""
+    archive.add(UNIT, f"unit/{UNIT.name}")
+    for line in subprocess.run(["ldd", UNIT], check=True, text=True,
+                               capture_output=True).stdout.splitlines():
+        name, arrow, place = (line.split() + [None] * 3)[:3]
+        if arrow == "=>" and not name.startswith(("libc.", "libm.")):
+            archive.add(os.path.realpath(place), f"unit/{name}")
+
+
 def pack(path):
     """What goes into every machine: the program, the tests, and what the tests would compile."""
     with tempfile.TemporaryDirectory() as directory, tarfile.open(path, "w") as archive:
@@ -75,8 +87,11 @@ def pack(path):
         shutil.copy2(bundle.cache_directory() / "syscalls.json", cache)
         archive.add(cache, "cache")
         archive.add(program(), "hoy")
-        for name in ("lib", "cgroup", "differential", "engines", "run"):
+        for name in ("lib", "cgroup", "conformance", "differential", "engines", "run"):
             archive.add(TOP / "tests" / name, f"tests/{name}")
+        archive.add(TOP / "contrib/conformance", "contrib/conformance")
+        if UNIT.exists():
+            add_unit_tests(archive)
 
 
 def tests(name):

@@ -85,8 +85,9 @@ def starts(runtime, bundle, limit_bytes):
 
 
 def is_enough(runtime, bundle, kib):
-    """It must do twice in a row; what the kernel holds in reserve differs from try to try."""
-    return any(all(starts(runtime, bundle, kib * 1024) for _ in range(2)) for _ in range(3))
+    """It must do twice in a row; what the kernel holds in reserve differs from try to try, up to 252
+    KiB for each processor that the container has been on."""
+    return any(all(starts(runtime, bundle, kib * 1024) for _ in range(2)) for _ in range(8))
 
 
 def smallest_limit(runtime, bundle):
