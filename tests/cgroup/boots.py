@@ -32,7 +32,8 @@ BOOTS = {
     # Three runtimes a test, of which one takes seconds in here.
     "peers": (["--kernel=6.12", "--timeout=2100"], ["tests/differential"]),
     "6.12": (["--kernel=6.12", "--numa", "--disk=64M", "--modules=loop,bfq"],
-             [*EVERYWHERE, "scale", "elsewhere"]),
+             [*EVERYWHERE, "scale", "elsewhere",
+              "tests/conformance/test_bundles.py::test_with_hoy[cgroup-limits]"]),
     "systemd": (ENGINES, ["systemd", "callers", "engines"]),
     "podman": ([*ENGINES, "--timeout=2100"],
                ["tests/engines/test_podman.py", "tests/engines/test_podman_callers.py"]),
@@ -89,7 +90,8 @@ def pack(path):
         archive.add(program(), "hoy")
         for name in ("lib", "cgroup", "conformance", "differential", "engines", "run"):
             archive.add(TOP / "tests" / name, f"tests/{name}")
-        archive.add(TOP / "contrib/conformance", "contrib/conformance")
+        for name in ("contrib/conformance", "bundles"):
+            archive.add(TOP / name, name)
         if UNIT.exists():
             add_unit_tests(archive)
 
