@@ -166,5 +166,4 @@ void foreground_done(struct foreground *foreground)
 	cleanup_close(&foreground->pidfd);
 	cleanup_close(&foreground->master);
 	cleanup_close(&foreground->notify);
-	*foreground = FOREGROUND_NONE;
 }

@@ -16,6 +16,9 @@
 
 enum { POLL_INPUT, POLL_MASTER, POLL_OUTPUT };
 
+/* The program has one terminal, and mostly none. */
+static char buffers[2][TERMINAL_BYTES];
+
 static void set_raw(struct terminal *terminal)
 {
 	struct termios modes;
@@ -35,8 +38,12 @@ int terminal_begin(struct terminal *terminal, int master, struct hoy_error *err)
 
 	terminal->master = master;
 	terminal->is_raw = false;
-	terminal->input = (struct terminal_stream){ .from = STDIN_FILENO, .to = master };
-	terminal->output = (struct terminal_stream){ .from = master, .to = STDOUT_FILENO };
+	terminal->input = (struct terminal_stream){ .from = STDIN_FILENO,
+						    .to = master,
+						    .bytes = buffers[0] };
+	terminal->output = (struct terminal_stream){ .from = master,
+						     .to = STDOUT_FILENO,
+						     .bytes = buffers[1] };
 	r = fd_set_nonblock(master, true);
 	if (r < 0)
 		return fail(err, r, "set up the terminal");
@@ -82,7 +89,7 @@ void terminal_poll(const struct terminal *terminal, struct pollfd fds[TERMINAL_F
 
 static void stream_read(struct terminal_stream *stream)
 {
-	ssize_t len = read(stream->from, stream->bytes, sizeof(stream->bytes));
+	ssize_t len = read(stream->from, stream->bytes, TERMINAL_BYTES);
 
 	if (len < 0 && (errno == EINTR || errno == EAGAIN))
 		return;

@@ -11,12 +11,15 @@
 
 #include <hoy/error.h>
 
+#define TERMINAL_BYTES 4096
+
 /** One direction of the copy. */
 struct terminal_stream {
 	int from, to;
 	size_t start, end;
 	bool ended;
-	char bytes[4096];
+	/** TERMINAL_BYTES of them. */
+	char *bytes;
 };
 
 struct terminal {
