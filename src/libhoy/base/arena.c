@@ -8,9 +8,10 @@
 
 #include <stdalign.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "sys/error.h"
 
 struct arena_block {
 	struct arena_block *next;
@@ -145,22 +146,18 @@ char *arena_format(struct arena *arena, const char *format, ...)
 	char small[256];
 	va_list arguments;
 	char *text;
-	int len;
+	size_t len;
 
 	va_start(arguments, format);
-	len = vsnprintf(small, sizeof(small), format, arguments);
+	len = format_text_v(small, sizeof(small), format, arguments);
 	va_end(arguments);
-	if (len < 0) {
-		arena->failed = 1;
-		return NULL;
-	}
-	if ((size_t)len < sizeof(small))
-		return arena_strndup(arena, small, (size_t)len);
-	text = cut_bytes(arena, (size_t)len + 1, 1);
+	if (len < sizeof(small))
+		return arena_strndup(arena, small, len);
+	text = cut_bytes(arena, len + 1, 1);
 	if (!text)
 		return NULL;
 	va_start(arguments, format);
-	(void)vsnprintf(text, (size_t)len + 1, format, arguments);
+	(void)format_text_v(text, len + 1, format, arguments);
 	va_end(arguments);
 	return text;
 }

@@ -6,11 +6,11 @@
 #include "base/string.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sys/cleanup.h"
+#include "sys/error.h"
 
 #define TEXT_SIZE_FIRST 128
 
@@ -91,21 +91,22 @@ void text_add_char(struct text *text, char byte)
 void text_add_format(struct text *text, const char *format, ...)
 {
 	va_list arguments;
-	int len;
+	size_t len;
 
-	va_start(arguments, format);
-	len = vsnprintf(NULL, 0, format, arguments);
-	va_end(arguments);
-	if (len < 0) {
-		text_fail(text);
+	/* It mostly fits where there is room already. */
+	if (!text_reserve(text, 0))
 		return;
+	va_start(arguments, format);
+	len = format_text_v(text->bytes + text->len, text->size - text->len, format, arguments);
+	va_end(arguments);
+	if (len >= text->size - text->len) {
+		if (!text_reserve(text, len))
+			return;
+		va_start(arguments, format);
+		(void)format_text_v(text->bytes + text->len, len + 1, format, arguments);
+		va_end(arguments);
 	}
-	if (!text_reserve(text, (size_t)len))
-		return;
-	va_start(arguments, format);
-	(void)vsnprintf(text->bytes + text->len, (size_t)len + 1, format, arguments);
-	va_end(arguments);
-	text->len += (size_t)len;
+	text->len += len;
 }
 
 void text_add_escaped(struct text *text, const char *string)

@@ -37,10 +37,11 @@ int config_read(int fd, const char *file_name, struct arena *arena,
 		const struct config_report *report, struct config **ret_config,
 		struct hoy_error *err)
 {
-	struct problems problems = { .report = report, .prefix = "", .err = err };
+	struct problems problems;
 	struct config *config;
 	void *target = NULL;
 
+	problems_begin(&problems, report, "", err);
 	if (read_fields(&problems, fd, file_name, arena, &config_table, &target) < 0)
 		return -1;
 	config = target;
@@ -57,9 +58,10 @@ int config_read_process(int fd, const char *file_name, struct arena *arena,
 			const struct config_report *report, struct config_process **ret_process,
 			struct hoy_error *err)
 {
-	struct problems problems = { .report = report, .prefix = "process", .err = err };
+	struct problems problems;
 	void *target = NULL;
 
+	problems_begin(&problems, report, "process", err);
 	if (read_fields(&problems, fd, file_name, arena, &process_table, &target) < 0)
 		return -1;
 	validate_process(&problems, target);
@@ -73,9 +75,10 @@ int config_read_resources(int fd, const char *file_name, struct arena *arena,
 			  const struct config_report *report,
 			  struct config_resources **ret_resources, struct hoy_error *err)
 {
-	struct problems problems = { .report = report, .prefix = "linux.resources", .err = err };
+	struct problems problems;
 	void *target = NULL;
 
+	problems_begin(&problems, report, "linux.resources", err);
 	if (read_fields(&problems, fd, file_name, arena, &resources_table, &target) < 0)
 		return -1;
 	validate_resources(&problems, target);
@@ -112,8 +115,9 @@ int config_read_mounts(int fd, const char *file_name, struct arena *arena,
 		       const struct config_report *report, struct config *config,
 		       struct hoy_error *err)
 {
-	struct problems problems = { .report = report, .prefix = "mounts", .err = err };
+	struct problems problems;
 
+	problems_begin(&problems, report, "mounts", err);
 	if (read_mounts(&problems, fd, file_name, arena, config) < 0)
 		return -1;
 	validate_mounts(&problems, config);
@@ -124,8 +128,9 @@ int config_read_mount_points(int fd, const char *file_name, struct arena *arena,
 			     const struct config_report *report, struct config *config,
 			     struct hoy_error *err)
 {
-	struct problems problems = { .report = report, .prefix = "mounts", .err = err };
+	struct problems problems;
 
+	problems_begin(&problems, report, "mounts", err);
 	if (read_mounts(&problems, fd, file_name, arena, config) < 0)
 		return -1;
 	return problems_end(&problems);

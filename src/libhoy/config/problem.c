@@ -21,6 +21,17 @@ struct place {
 	int code;
 };
 
+/* Not all of it at once: there is much room for paths, which mostly nobody touches. */
+void problems_begin(struct problems *problems, const struct config_report *report,
+		    const char *prefix, struct hoy_error *err)
+{
+	problems->report = report;
+	problems->document = NULL;
+	problems->prefix = prefix;
+	problems->err = err;
+	problems->problems = problems->warnings = 0;
+}
+
 static void send(const struct problems *problems, enum hoy_log_level level,
 		 const struct place *place, const char *message)
 {
@@ -229,7 +240,7 @@ const char *path_format(char *path, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	(void)vsnprintf(path, JSON_PATH_SIZE, format, arguments);
+	(void)format_text_v(path, JSON_PATH_SIZE, format, arguments);
 	va_end(arguments);
 	return path;
 }

@@ -26,6 +26,10 @@ struct problems {
 	char told[PROBLEMS_TOLD][JSON_PATH_SIZE];
 };
 
+/** @param prefix  as in struct problems */
+void problems_begin(struct problems *problems, const struct config_report *report,
+		    const char *prefix, struct hoy_error *err);
+
 /** A problem of the value at a path, or, if there is none, of what should stand there. */
 void problem_at(struct problems *problems, const char *at, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

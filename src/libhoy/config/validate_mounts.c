@@ -89,8 +89,12 @@ static void validate_mount_mappings(struct problems *problems, const struct conf
 	const struct config_mount *mount = &config->mounts.items[i];
 	bool has_uid = mount->uid_mappings.len > 0, has_gid = mount->gid_mappings.len > 0;
 
-	validate_id_mappings(problems, &mount->uid_mappings, AT("mounts[%zu].uidMappings", i));
-	validate_id_mappings(problems, &mount->gid_mappings, AT("mounts[%zu].gidMappings", i));
+	if (has_uid)
+		validate_id_mappings(problems, &mount->uid_mappings,
+				     AT("mounts[%zu].uidMappings", i));
+	if (has_gid)
+		validate_id_mappings(problems, &mount->gid_mappings,
+				     AT("mounts[%zu].gidMappings", i));
 	if (has_uid && !has_gid)
 		problem_at(problems, AT("mounts[%zu].gidMappings", i),
 			   "missing beside uidMappings");
@@ -137,7 +141,7 @@ static void validate_mount(struct problems *problems, const struct config *confi
 	validate_mount_options(problems, mount, &kind, i);
 	validate_mount_mappings(problems, config, &kind, i);
 	/* What else is wrong with it may be why one of these is not seen. */
-	if (problem_known(problems, AT("mounts[%zu]", i)))
+	if (problems->problems > 0 && problem_known(problems, AT("mounts[%zu]", i)))
 		return;
 	if (kind.is_bind && !kind.is_remount && !mount->source)
 		problem_at(problems, AT("mounts[%zu].source", i), "missing on a bind mount");

@@ -38,8 +38,11 @@ static void put(struct writer *writer, char byte)
 
 static void put_bytes(struct writer *writer, const char *bytes, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		put(writer, bytes[i]);
+	const size_t room = writer->len < writer->size ? writer->size - 1 - writer->len : 0;
+
+	if (room > 0)
+		memcpy(writer->buffer + writer->len, bytes, len < room ? len : room);
+	writer->len += len;
 }
 
 static size_t finish(struct writer *writer)
