@@ -12,6 +12,9 @@
 
 static bool detach, keep, no_subreaper;
 
+/** Its memory goes with the process. */
+static struct hoy_container *container;
+
 const struct option run_options[] = {
 	/* Before that of create, where it means nothing. */
 	{ "no-subreaper", 0, OPTION_FLAG, &no_subreaper, NULL,
@@ -43,10 +46,18 @@ static int create_and_start(const struct program *program, const char *id,
 	if (foreground) {
 		foreground->notify_socket = start.notify_socket;
 		start.ret_notify = &foreground->notify;
+		start.ret_container = keep ? NULL : &container;
 		start.before = attach;
 		start.data = foreground;
 	}
 	return hoy_run(&program->context, id, options, &start, err);
+}
+
+static int delete_it(const struct program *program, const char *id, struct hoy_error *err)
+{
+	if (container)
+		return hoy_container_delete(&program->context, container, err);
+	return hoy_delete(&program->context, id, true, err);
 }
 
 int run_wait_and_delete(const struct program *program, const char *id,
@@ -58,10 +69,10 @@ int run_wait_and_delete(const struct program *program, const char *id,
 	log_file_flush(program->log);
 	status = foreground_wait(foreground, err);
 	if (status < 0) {
-		(void)hoy_delete(&program->context, id, true, &ignored);
+		(void)delete_it(program, id, &ignored);
 		return -1;
 	}
-	if (!keeps && hoy_delete(&program->context, id, true, err) < 0)
+	if (!keeps && delete_it(program, id, err) < 0)
 		return fail_in(err, "the process has ended with status %d, but", status);
 	return status;
 }

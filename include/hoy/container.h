@@ -96,6 +96,9 @@ int hoy_explain(const struct hoy_context *context, const char *id,
 		const struct hoy_create_options *options, bool as_json, char **ret_text,
 		struct hoy_error *err);
 
+/** What hoy_run() knows of a container: hoy_container_delete() need not find it out again. */
+struct hoy_container;
+
 struct hoy_start_options {
 	/**
 	 * The service manager's socket (sd_notify(3)), '@' before an abstract name; NULL for none.
@@ -110,6 +113,8 @@ struct hoy_start_options {
 	 */
 	int (*before)(void *data, struct hoy_error *err);
 	void *data;
+	/** Of hoy_run(), if it succeeds: release with hoy_container_done(); may be NULL. */
+	struct hoy_container **ret_container;
 };
 
 /** @param options  may be NULL */
@@ -150,6 +155,13 @@ int hoy_kill(const struct hoy_context *context, const char *id,
  */
 int hoy_delete(const struct hoy_context *context, const char *id, bool force,
 	       struct hoy_error *err);
+
+/** hoy_delete() by force of what hoy_run() has made; it may have been deleted or changed since. */
+int hoy_container_delete(const struct hoy_context *context, struct hoy_container *container,
+			 struct hoy_error *err);
+
+/** Forgets it; the container is not touched. @param container  may be NULL */
+void hoy_container_done(struct hoy_container *container);
 
 struct hoy_exec_options {
 	/** JSON file with a process object, or NULL if args is given. */

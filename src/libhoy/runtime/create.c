@@ -7,13 +7,6 @@
 #include <hoy/container.h>
 
 #include "runtime/creation.h"
-#include "runtime/start.h"
-#include "sys/cleanup.h"
-#include "sys/fd.h"
-#include "sys/process.h"
-
-/* For what was killed already. */
-#define REAP_MS 1000
 
 /* Init may not pass a barrier before the record knows it. */
 static int on_cloned(struct launch *launch, void *data, struct hoy_error *err)
@@ -66,8 +59,7 @@ static int create(struct creation *creation, struct hoy_error *err)
 	return handover_pid_file(options->pid_file, creation->launch.pid, err);
 }
 
-/* All that create does but for handing out. What fails is taken back. */
-static int create_or_take_back(struct creation *creation, struct hoy_error *err)
+int creation_run(struct creation *creation, struct hoy_error *err)
 {
 	if (create(creation, err) == 0)
 		return 0;
@@ -86,52 +78,9 @@ int hoy_create(const struct hoy_context *context, const char *id,
 	if (state_check_id(id, err) < 0)
 		return -1;
 	creation_begin(&creation, context, id, options);
-	r = create_or_take_back(&creation, err);
+	r = creation_run(&creation, err);
 	if (r == 0)
 		creation_hand_out(&creation);
-	creation_done(&creation);
-	return r;
-}
-
-/* The container's directory, locked, and its record become those of `start`. */
-static int start_it(struct creation *creation, const struct hoy_start_options *start,
-		    struct hoy_error *err)
-{
-	const int *handed_out = creation->options->ret_pidfd;
-	struct container container = { .root = -1,
-				       .dir = creation->dir,
-				       .record = &creation->record };
-	autoclose int own = handed_out ? -1 : take_fd(&creation->launch.pidfd);
-	const int init = handed_out ? *handed_out : own;
-	int r;
-
-	creation->dir = STATE_DIR_NONE;
-	/* It has both ends of the gate open; who has the terminal or a pidfd waits for no more. */
-	launch_done(&creation->launch);
-	handover_done(&creation->handover);
-	r = start_created(&container, init, start, true, &creation->log, err);
-	/* Nobody else is its parent. */
-	if (r < 0)
-		(void)process_wait(init, clock_ms() + REAP_MS, NULL);
-	container_done(&container);
-	return r;
-}
-
-int hoy_run(const struct hoy_context *context, const char *id,
-	    const struct hoy_create_options *create, const struct hoy_start_options *start,
-	    struct hoy_error *err)
-{
-	struct creation creation;
-	int r;
-
-	if (state_check_id(id, err) < 0)
-		return -1;
-	creation_begin(&creation, context, id, create);
-	r = create_or_take_back(&creation, err);
-	if (r == 0) {
-		creation_hand_out(&creation);
-		r = start_it(&creation, start, err);
-	}
 	creation_done(&creation);
 	return r;
 }

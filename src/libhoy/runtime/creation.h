@@ -58,6 +58,9 @@ int creation_note_init(struct creation *creation, struct hoy_error *err);
 /** Records that all is done. */
 int creation_complete(struct creation *creation, struct hoy_error *err);
 
+/** All of it for create, but for handing out; what fails is taken back. In create.c. */
+int creation_run(struct creation *creation, struct hoy_error *err);
+
 /** Takes back whatever there is; the error that counts stays the first one. */
 void creation_take_back(struct creation *creation, const struct hoy_error *err);
 

@@ -336,6 +336,31 @@ int state_dir_lock(struct state_dir *dir, const char *id, int64_t deadline_ms,
 	return r == 0 ? fail_missing(id, err) : 0;
 }
 
+/* The record is never written to, only replaced: while its file is open it keeps its number. */
+int state_dir_unlock(struct state_dir *dir)
+{
+	int version;
+
+	if (dir->fd < 0)
+		return -1;
+	version = openat(dir->fd, STATE_FILE, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	dir->locked = false;
+	(void)flock(dir->fd, LOCK_UN);
+	return version;
+}
+
+bool state_dir_lock_again(struct state_dir *dir, int version)
+{
+	struct stat then, now;
+
+	if (dir->fd < 0 || version < 0 || flock(dir->fd, LOCK_EX | LOCK_NB) < 0)
+		return false;
+	dir->locked = true;
+	return has_name(dir, dir->name) > 0 && fstat(version, &then) == 0 &&
+	       fstatat(dir->fd, STATE_FILE, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       then.st_dev == now.st_dev && then.st_ino == now.st_ino;
+}
+
 bool state_dir_is_gone(const struct state_dir *dir)
 {
 	return has_name(dir, dir->name) == 0;

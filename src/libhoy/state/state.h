@@ -144,6 +144,18 @@ int state_dir_open(int root, const char *id, struct state_dir *ret_dir, struct h
 int state_dir_lock(struct state_dir *dir, const char *id, int64_t deadline_ms,
 		   struct hoy_error *err);
 
+/**
+ * Gives up the lock, and the descriptor stays open.
+ * @returns what tells state_dir_lock_again() that the record is still the same; to be closed, or -1
+ */
+int state_dir_unlock(struct state_dir *dir);
+
+/**
+ * Takes the lock once more if it is to be had at once, and the container and its record are those
+ * that they were then.
+ */
+bool state_dir_lock_again(struct state_dir *dir, int version);
+
 /** Whether it was deleted since it was opened: then what could not be read is no damage. */
 bool state_dir_is_gone(const struct state_dir *dir);
 
