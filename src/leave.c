@@ -23,7 +23,6 @@
 #include "sys/cleanup.h"
 #include "sys/compat.h"
 #include "sys/error.h"
-#include "sys/file.h"
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
@@ -199,37 +198,52 @@ static int open_empty(void)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The fields of /proc/self/stat that PR_SET_MM_MAP wants back unchanged. */
-static int read_map(struct prctl_mm_map *map)
+/* Behind the last one of strings that follow each other in memory, at least `start`. */
+static uint64_t end_of(char *const *strings, uint64_t start)
 {
-	autoclose int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-	char text[1024], *field;
-	uint64_t values[52] = { 0 };
-	ssize_t len = fd < 0 ? -errno : file_read_fd(fd, text, sizeof(text));
+	for (; *strings; strings++)
+		start = (uintptr_t)*strings + strlen(*strings) + 1;
+	return start;
+}
 
-	field = len < 0 ? NULL : strrchr(text, ')');
-	if (!field)
-		return len < 0 ? (int)len : -EINVAL;
-	for (size_t number = 3; number < ARRAY_LEN(values) && (field = strchr(field, ' '));
-	     number++)
-		values[number] = strtoull(++field, NULL, 10);
+/*
+ * What PR_SET_MM_MAP wants to be told along with the file, all as it is already. /proc/self/stat
+ * has it too, but costs more than the rest. Only where the heap began is known to nobody: it now
+ * begins at its present end, below which it will not shrink.
+ */
+static int describe_memory(char *const *argv, const struct mapping *mappings, int len,
+			   struct prctl_mm_map *map)
+{
+	char *const *env = argv;
+	const uint64_t brk = (uintptr_t)sbrk(0);
+
+	if (!argv[0])
+		return -EINVAL;
+	while (*env)
+		env++;
+	/* execve(2) puts the number of arguments on the stack, then them, then the environment. */
 	*map = (struct prctl_mm_map){
-		.start_code = values[26],
-		.end_code = values[27],
-		.start_stack = values[28],
-		.start_data = values[45],
-		.end_data = values[46],
-		.start_brk = values[47],
-		.brk = (uint64_t)(uintptr_t)sbrk(0),
-		.arg_start = values[48],
-		.arg_end = values[49],
-		.env_start = values[50],
-		.env_end = values[51],
+		.start_stack = (uintptr_t)(argv - 1),
+		.start_brk = brk,
+		.brk = brk,
+		.arg_start = (uintptr_t)argv[0],
+		.arg_end = end_of(argv, 0),
 	};
+	map->env_start = env[1] ? (uintptr_t)env[1] : map->arg_end;
+	map->env_end = end_of(env + 1, map->env_start);
+	for (int i = 0; i < len; i++) {
+		if (mappings[i].protection & PROT_EXEC) {
+			map->start_code = mappings[i].start;
+			map->end_code = mappings[i].end;
+		} else if (mappings[i].written) {
+			map->start_data = map->start_data ? map->start_data : mappings[i].start;
+			map->end_data = mappings[i].end - 1;
+		}
+	}
 	return 0;
 }
 
-int leave_binary(void)
+int leave_binary(char *const *argv)
 {
 	struct mapping mappings[MAPPINGS_MAX];
 	struct prctl_mm_map map;
@@ -242,10 +256,10 @@ int leave_binary(void)
 	if (prctl(PR_SET_MM, PR_SET_MM_MAP_SIZE, &size, 0, 0) < 0 || size != sizeof(map))
 		return -ENOSYS;
 	empty = open_empty();
-	r = empty < 0 ? empty : read_map(&map);
-	count = r < 0 ? r : find_mappings(mappings);
-	if (count < 0)
-		return count;
+	count = empty < 0 ? empty : find_mappings(mappings);
+	r = count < 0 ? count : describe_memory(argv, mappings, count, &map);
+	if (r < 0)
+		return r;
 	aside = open_aside();
 	for (int i = 0, done = 1; r == 0 && i < count; i += done) {
 		done = mappings[i].written ? count_adjacent(mappings + i, count - i) : 1;

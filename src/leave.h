@@ -10,8 +10,9 @@
  *
  * Costs a tenth of what executing a protected copy does. Needs CAP_SYS_ADMIN or
  * CAP_CHECKPOINT_RESTORE and a kernel with CONFIG_CHECKPOINT_RESTORE.
+ * @param argv  main()'s own
  * @returns 0, or -errno: then the file may still be reached, and nothing else has changed
  */
-int leave_binary(void);
+int leave_binary(char *const *argv);
 
 #endif

@@ -162,7 +162,7 @@ int protect_binary(char *const *argv, struct hoy_error *err)
 		(void)prctl(PR_SET_NAME, "hoy");
 		return 0;
 	}
-	if (leave_binary() == 0)
+	if (leave_binary(argv) == 0)
 		return 0;
 	(void)execute_from_overlay(argv);
 	r = execute_from_memfd(argv);
