@@ -3,6 +3,7 @@
  * hoy_list: every container below the state root. Runs in the runtime and takes no lock. One that
  * is damaged, or goes away meanwhile, does not hide the others.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,9 @@ struct names {
 	size_t len, size;
 };
 
-static int add_name(int dirfd, const char *name, void *data)
+static int add_name(int dirfd, const struct dirent *entry, void *data)
 {
+	const char *name = entry->d_name;
 	struct names *names = data;
 
 	(void)dirfd;

@@ -151,16 +151,18 @@ static bool is_known(const char *name)
 	return false;
 }
 
-/* Not readdir(3), which allocates: a directory is also removed where there is no memory left. */
-int directory_each(int dirfd, int (*function)(int dirfd, const char *name, void *data), void *data)
+/*
+ * Not readdir(3), which allocates: a directory is also removed where there is no memory left. Nor
+ * is the directory opened anew: only for this is anything read from such a descriptor.
+ */
+int directory_each(int dirfd, directory_function *function, void *data)
 {
-	autoclose int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	alignas(struct dirent) char buffer[4096];
 	long len;
 
-	if (fd < 0)
+	if (lseek(dirfd, 0, SEEK_SET) < 0)
 		return -errno;
-	while ((len = syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0) {
+	while ((len = syscall(SYS_getdents64, dirfd, buffer, sizeof(buffer))) > 0) {
 		const struct dirent *entry;
 
 		for (long at = 0; at < len; at += entry->d_reclen) {
@@ -168,7 +170,7 @@ int directory_each(int dirfd, int (*function)(int dirfd, const char *name, void 
 
 			entry = (const void *)(buffer + at);
 			if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-				r = function(dirfd, entry->d_name, data);
+				r = function(dirfd, entry, data);
 			if (r < 0)
 				return r;
 		}
@@ -176,22 +178,29 @@ int directory_each(int dirfd, int (*function)(int dirfd, const char *name, void 
 	return len < 0 ? -errno : 0;
 }
 
-static int check_known(int dirfd, const char *name, void *data)
+static bool is_directory(int dirfd, const struct dirent *entry)
 {
 	struct stat st;
 
+	if (entry->d_type != DT_UNKNOWN)
+		return entry->d_type == DT_DIR;
+	return fstatat(dirfd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int check_known(int dirfd, const struct dirent *entry, void *data)
+{
 	/* hoy makes no other directory in there. */
-	if (strcmp(name, STATE_NOTIFY) == 0 ||
-	    (is_known(name) &&
-	     (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))))
+	if (strcmp(entry->d_name, STATE_NOTIFY) == 0 ||
+	    (is_known(entry->d_name) && !is_directory(dirfd, entry)))
 		return 0;
-	format_text(data, NAME_MAX + 1, "%s", name);
+	format_text(data, NAME_MAX + 1, "%s", entry->d_name);
 	return -ENOTEMPTY;
 }
 
 /** Removes whatever it is. @param data  levels of directories that may still follow */
-static int remove_any(int dirfd, const char *name, void *data)
+static int remove_any(int dirfd, const struct dirent *entry, void *data)
 {
+	const char *name = entry->d_name;
 	const unsigned int *levels = data;
 	unsigned int below = *levels - 1;
 	autoclose int fd = -1;
@@ -210,14 +219,15 @@ static int remove_any(int dirfd, const char *name, void *data)
 	return r < 0 ? r : unlinkat(dirfd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
 }
 
-static int remove_known(int dirfd, const char *name, void *data)
+static int remove_known(int dirfd, const struct dirent *entry, void *data)
 {
+	const char *name = entry->d_name;
 	/* A container with the right to mount can have put there what it liked. */
 	unsigned int levels = NOTIFY_LEVELS_MAX;
 
 	(void)data;
 	if (strcmp(name, STATE_NOTIFY) == 0)
-		return remove_any(dirfd, name, &levels);
+		return remove_any(dirfd, entry, &levels);
 	return is_known(name) && unlinkat(dirfd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
@@ -390,8 +400,9 @@ int state_dir_remove(struct state_dir *dir, struct hoy_error *err)
 	return r < 0 ? fail(err, r, "remove directory %s from the state root", dir->name) : 0;
 }
 
-static int sweep_one(int root, const char *name, void *data)
+static int sweep_one(int root, const struct dirent *entry, void *data)
 {
+	const char *name = entry->d_name;
 	struct state_dir dir = { .root = root, .fd = -1 };
 
 	if (!is_temporary_of(name, data))

@@ -11,10 +11,13 @@
 #define STATE_COPY_MOUNTS  "mounts"
 #define STATE_COPY_RESCTRL "resctrl"
 
+struct dirent;
+typedef int directory_function(int dirfd, const struct dirent *entry, void *data);
+
 /**
  * Calls a function for each name in a directory but "." and "..", until it returns < 0. Silent.
  * @returns its last result, or -errno
  */
-int directory_each(int dirfd, int (*function)(int dirfd, const char *name, void *data), void *data);
+int directory_each(int dirfd, directory_function *function, void *data);
 
 #endif
