@@ -71,6 +71,8 @@ enum gate_type {
 	GATE_LIMITS,
 	/** init -> start: execve comes next; end of file now means that it succeeded. */
 	GATE_EXECING,
+	/** The same, but the container's own filter or limits may kill init before it has. */
+	GATE_EXECING_LIMITED,
 	/** init -> start: failed, with the error. */
 	GATE_ERROR,
 };

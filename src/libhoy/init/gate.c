@@ -78,5 +78,9 @@ int step_execing(struct init *init, struct hoy_error *err)
 	if (init->plan->cgroup.has_late_writes &&
 	    (tell(init, GATE_LIMITS, err) < 0 || wait_go(init, err) < 0))
 		return -1;
-	return tell(init, GATE_EXECING, err);
+	return tell(init,
+		    init->plan->process.seccomp.len > 0 || init->plan->cgroup.writes_len > 0
+			    ? GATE_EXECING_LIMITED
+			    : GATE_EXECING,
+		    err);
 }

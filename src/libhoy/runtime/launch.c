@@ -609,7 +609,8 @@ int launch_serve(struct launch *launch, struct hoy_error *err)
 {
 	int r = serve(launch, err);
 
-	turns_end(&launch->turns);
+	if (r < 0 || !launch->keeps_turns)
+		turns_end(&launch->turns);
 	return r;
 }
 

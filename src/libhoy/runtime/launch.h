@@ -58,6 +58,8 @@ struct launch {
 	struct cgroup *cgroup;
 	/** From the clone to the end of launch_serve(), but for hooks and helpers. */
 	struct turns turns;
+	/** They go on after launch_serve(): the caller opens the gate next. */
+	bool keeps_turns;
 	/** Puts network devices back unless the container comes to be. */
 	struct netdevice_keeper net_devices;
 	/** A createContainer or earlier hook has been run: poststop is due if create fails. */

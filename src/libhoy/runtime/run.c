@@ -29,7 +29,7 @@ struct hoy_container {
 };
 
 /* The container's directory, locked, and its record are lent to `start`. */
-static int start_it(struct creation *creation, const struct hoy_start_options *start,
+static int start_it(struct creation *creation, const struct hoy_start_options *options,
 		    struct hoy_error *err)
 {
 	const int *handed_out = creation->options->ret_pidfd;
@@ -37,16 +37,22 @@ static int start_it(struct creation *creation, const struct hoy_start_options *s
 				       .dir = creation->dir,
 				       .record = &creation->record };
 	autoclose int own = handed_out ? -1 : take_fd(&creation->launch.pidfd);
-	const int init = handed_out ? *handed_out : own;
+	struct starting starting = { .container = &container,
+				     .pidfd = handed_out ? *handed_out : own,
+				     .options = options,
+				     .log = &creation->log,
+				     .turns = creation->launch.turns,
+				     .destroy = true };
 	int r;
 
+	creation->launch.turns.taken = false;
 	/* It has both ends of the gate open; who has the terminal or a pidfd waits for no more. */
 	launch_done(&creation->launch);
 	handover_done(&creation->handover);
-	r = start_created(&container, init, start, true, &creation->log, err);
+	r = start_created(&starting, err);
 	/* Nobody else is its parent. */
 	if (r < 0)
-		(void)process_wait(init, clock_ms() + REAP_MS, NULL);
+		(void)process_wait(starting.pidfd, clock_ms() + REAP_MS, NULL);
 	creation->dir = container.dir;
 	return r;
 }
@@ -79,6 +85,7 @@ int hoy_run(const struct hoy_context *context, const char *id,
 	container->version = -1;
 	format_text(container->id, sizeof(container->id), "%s", id);
 	creation_begin(&container->creation, context, container->id, create);
+	container->creation.launch.keeps_turns = true;
 	r = creation_run(&container->creation, err);
 	if (r == 0) {
 		creation_hand_out(&container->creation);

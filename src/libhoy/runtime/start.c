@@ -120,13 +120,19 @@ static void wait_for_last_fifo(const struct container *container)
 /*
  * End of file before EXECING means that init died. After it, it means that execve has closed the
  * gate, unless init is still called init and on its way out: then the filter has killed it.
+ * @param last  the last message
  */
-static int end_of_gate(const struct container *container, bool execing, struct hoy_error *err)
+static int end_of_gate(const struct container *container, enum gate_type last,
+		       struct hoy_error *err)
 {
 	autoclose int procfs = -1;
 
-	if (!execing)
+	if (last != GATE_EXECING && last != GATE_EXECING_LIMITED)
 		return fail(err, 0, "init ended before it could start the process");
+	if (last == GATE_EXECING) {
+		wait_for_last_fifo(container);
+		return 0;
+	}
 	procfs = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (file_process_is_exiting(procfs, container->record->pid, INIT_NAME) <= 0) {
 		wait_for_last_fifo(container);
@@ -140,7 +146,7 @@ static int end_of_gate(const struct container *container, bool execing, struct h
 static int run_gate(const struct container *container, const struct gate *gate,
 		    struct hoy_error *err)
 {
-	bool execing = false;
+	enum gate_type last = GATE_GO;
 
 	if (send_go(container, gate, err) < 0)
 		return -1;
@@ -151,14 +157,13 @@ static int run_gate(const struct container *container, const struct gate *gate,
 		if (r < 0)
 			return -1;
 		if (r == 0)
-			return end_of_gate(container, execing, err);
+			return end_of_gate(container, last, err);
 		if (message.type == GATE_ERROR)
 			return take_error(&message, err);
 		if (message.type == GATE_LIMITS &&
 		    (write_late_limits(container, err) < 0 || send_go(container, gate, err) < 0))
 			return -1;
-		if (message.type == GATE_EXECING)
-			execing = true;
+		last = (enum gate_type)message.type;
 	}
 }
 
@@ -185,77 +190,77 @@ static int open_gate(const struct container *container, struct gate *gate, struc
 	return r < 0 ? fail(err, r, "open the start gate of %s", id) : 0;
 }
 
-static int start(struct container *container, int pidfd, const struct log *log, bool *ret_destroy,
-		 struct hoy_error *err)
+static int start(struct starting *starting, struct hoy_error *err)
 {
-	struct gate gate = { -1, -1, pidfd };
-	struct turns turns = { .taken = false };
+	const struct container *container = starting->container;
+	struct gate gate = { -1, -1, starting->pidfd };
 	int r = open_gate(container, &gate, err);
 
 	if (r == 0) {
-		*ret_destroy = true;
-		turns_begin(&turns);
+		starting->destroy = true;
+		turns_begin(&starting->turns);
 		r = run_gate(container, &gate, err);
-		turns_end(&turns);
+		turns_end(&starting->turns);
 	}
 	if (r == 0)
 		r = hooks_run(&container->record->poststart, "poststart", container->record->pid,
-			      log, err);
+			      starting->log, err);
 	cleanup_close(&gate.go);
 	cleanup_close(&gate.result);
 	return r;
 }
 
 /* The container runs: that nobody learns that it is ready is no failure of its start. */
-static void pass_on(struct container *container, const struct hoy_start_options *options,
-		    int notify, const struct log *log)
+static void pass_on(const struct starting *starting, int notify)
 {
-	const pid_t pid = container->record->pid;
+	struct container *container = starting->container;
 	autoclose int init = -1;
 	struct hoy_error err = { 0 };
 
 	/* Others may change it meanwhile. */
 	if (state_find_init(container->record, &init, &err) >= 0) {
 		state_dir_done(&container->dir);
-		if (notify_wait(notify, init, pid, options->notify_socket, &err) == 0)
+		if (notify_wait(notify, init, container->record->pid,
+				starting->options->notify_socket, &err) == 0)
 			return;
 	}
-	log_event_at(log, HOY_LOG_WARNING, "", err.code, "NOTIFY_SOCKET: %s", err.text);
+	log_event_at(starting->log, HOY_LOG_WARNING, "", err.code, "NOTIFY_SOCKET: %s", err.text);
 }
 
-static int open_notify(const struct container *container, const struct hoy_start_options *options,
-		       int *ret_notify, struct hoy_error *err)
+static int open_notify(const struct starting *starting, int *ret_notify, struct hoy_error *err)
 {
 	int fd;
 
-	if (!options || !options->notify_socket)
+	if (!starting->options || !starting->options->notify_socket)
 		return 0;
-	fd = notify_open(&container->dir, err);
+	fd = notify_open(&starting->container->dir, err);
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : -1;
 	*ret_notify = fd;
 	return 0;
 }
 
-int start_created(struct container *container, int pidfd, const struct hoy_start_options *options,
-		  bool destroy, const struct log *log, struct hoy_error *err)
+int start_created(struct starting *starting, struct hoy_error *err)
 {
+	const struct hoy_start_options *options = starting->options;
+	struct container *container = starting->container;
 	struct hoy_error second = { 0 };
 	autoclose int notify = -1;
-	int r = open_notify(container, options, &notify, err);
+	int r = open_notify(starting, &notify, err);
 
 	if (r == 0 && options && options->before)
 		r = options->before(options->data, err);
 	if (r == 0)
-		r = start(container, pidfd, log, &destroy, err);
+		r = start(starting, err);
+	turns_end(&starting->turns);
 	/* A failed start ends the container, hooks and all (runtime.md#lifecycle). */
-	if (r < 0 && destroy &&
-	    destroy_container(&container->dir, container->record, log, &second) < 0)
-		log_event(log, HOY_LOG_WARNING, "clean up: %s", second.text);
+	if (r < 0 && starting->destroy &&
+	    destroy_container(&container->dir, container->record, starting->log, &second) < 0)
+		log_event(starting->log, HOY_LOG_WARNING, "clean up: %s", second.text);
 	if (r == 0 && options && options->ret_notify)
 		*options->ret_notify = take_fd(&notify);
 	else if (r == 0 && notify >= 0)
-		pass_on(container, options, notify, log);
+		pass_on(starting, notify);
 	return r < 0 ? -1 : 0;
 }
 
@@ -264,14 +269,16 @@ int hoy_start(const struct hoy_context *context, const char *id,
 {
 	const struct log log = context_log(context);
 	struct container container = CONTAINER_NONE;
+	struct starting starting = { .container = &container, .options = options, .log = &log };
 	autoclose int pidfd = -1;
 	int r;
 
 	if (container_open_locked(context, id, &container, err) < 0)
 		return -1;
 	r = find_created(&container, &pidfd, err);
+	starting.pidfd = pidfd;
 	if (r == 0)
-		r = start_created(&container, pidfd, options, false, &log, err);
+		r = start_created(&starting, err);
 	container_done(&container);
 	return r;
 }

@@ -4,14 +4,22 @@
 #define HOY_RUNTIME_START_H
 
 #include "runtime/context.h"
+#include "runtime/turns.h"
 
-/**
- * Starts a container that is created and locked; one whose gate was opened in vain is destroyed.
- * @param pidfd    init's
- * @param options  may be NULL; while the call waits for readiness the lock is given up
- * @param destroy  whether to destroy it whatever has failed
- */
-int start_created(struct container *container, int pidfd, const struct hoy_start_options *options,
-		  bool destroy, const struct log *log, struct hoy_error *err);
+/** One start of a container that is created and locked. */
+struct starting {
+	struct container *container;
+	/** Init's; not owned. */
+	int pidfd;
+	/** May be NULL. While the start waits for readiness the lock is given up. */
+	const struct hoy_start_options *options;
+	const struct log *log;
+	/** As create has left them; over at the end. */
+	struct turns turns;
+	/** Whatever fails, the container goes. It does where its gate was opened in vain. */
+	bool destroy;
+};
+
+int start_created(struct starting *starting, struct hoy_error *err);
 
 #endif
