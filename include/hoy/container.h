@@ -156,7 +156,10 @@ int hoy_kill(const struct hoy_context *context, const char *id,
 int hoy_delete(const struct hoy_context *context, const char *id, bool force,
 	       struct hoy_error *err);
 
-/** hoy_delete() by force of what hoy_run() has made; it may have been deleted or changed since. */
+/**
+ * hoy_delete() by force of what hoy_run() has made. It may have been changed since, or deleted, and
+ * then another of the same name is let be.
+ */
 int hoy_container_delete(const struct hoy_context *context, struct hoy_container *container,
 			 struct hoy_error *err);
 

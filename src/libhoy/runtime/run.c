@@ -105,12 +105,14 @@ int hoy_container_delete(const struct hoy_context *context, struct hoy_container
 {
 	struct creation *creation = &container->creation;
 	const struct log log = context_log(context);
+	int r;
 
-	if (!state_dir_lock_again(&creation->dir, container->version)) {
-		state_dir_done(&creation->dir);
-		return hoy_delete(context, container->id, true, err);
-	}
-	return destroy_container(&creation->dir, &creation->record, &log, err);
+	r = state_dir_lock_again(&creation->dir, container->version);
+	if (r > 0)
+		return destroy_container(&creation->dir, &creation->record, &log, err);
+	state_dir_done(&creation->dir);
+	/* One of the same name that another has made since is not ours. */
+	return r == 0 ? hoy_delete(context, container->id, true, err) : 0;
 }
 
 void hoy_container_done(struct hoy_container *container)

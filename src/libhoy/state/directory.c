@@ -359,14 +359,18 @@ int state_dir_unlock(struct state_dir *dir)
 	return version;
 }
 
-bool state_dir_lock_again(struct state_dir *dir, int version)
+int state_dir_lock_again(struct state_dir *dir, int version)
 {
 	struct stat then, now;
+	int r;
 
-	if (dir->fd < 0 || version < 0 || flock(dir->fd, LOCK_EX | LOCK_NB) < 0)
-		return false;
-	dir->locked = true;
-	return has_name(dir, dir->name) > 0 && fstat(version, &then) == 0 &&
+	if (dir->fd < 0)
+		return 0;
+	dir->locked = flock(dir->fd, LOCK_EX | LOCK_NB) == 0;
+	r = has_name(dir, dir->name);
+	if (r <= 0 || !dir->locked || version < 0)
+		return r == 0 ? -ENOENT : 0;
+	return fstat(version, &then) == 0 &&
 	       fstatat(dir->fd, STATE_FILE, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       then.st_dev == now.st_dev && then.st_ino == now.st_ino;
 }

@@ -151,10 +151,11 @@ int state_dir_lock(struct state_dir *dir, const char *id, int64_t deadline_ms,
 int state_dir_unlock(struct state_dir *dir);
 
 /**
- * Takes the lock once more if it is to be had at once, and the container and its record are those
- * that they were then.
+ * Takes the lock once more if it is to be had at once.
+ * @returns 1 if the record is the same as then, 0 if it is not or the lock is another's, -ENOENT if
+ * the container was deleted meanwhile, whatever its name stands for now
  */
-bool state_dir_lock_again(struct state_dir *dir, int version);
+int state_dir_lock_again(struct state_dir *dir, int version);
 
 /** Whether it was deleted since it was opened: then what could not be read is no damage. */
 bool state_dir_is_gone(const struct state_dir *dir);
