@@ -24,6 +24,8 @@
 #define HELD_MAX 50
 /* Warnings must leave room for what went wrong in the end. */
 #define STDERR_FOR_ERRORS 3072
+/* Room for most lines without memory of their own. */
+#define LINE_MOSTLY 512
 
 struct log_held {
 	enum hoy_log_level level;
@@ -109,8 +111,8 @@ static void add_message(struct text *text, const struct log_file *log,
 /** A line of a message that is escaped already. */
 static void write_text(struct log_file *log, enum hoy_log_level level, const char *message)
 {
-	autotext struct text line = { 0 };
-	char time[48];
+	char time[48], place[LINE_MOSTLY];
+	autotext struct text line = TEXT_IN(place);
 
 	if (log->fd < 0) {
 		text_add_format(&line, "hoy: %s: ", level_names[level]);
@@ -161,7 +163,8 @@ static void write_json(struct log_file *log, const struct hoy_log_entry *entry, 
 
 static void write_entry(struct log_file *log, const struct hoy_log_entry *entry)
 {
-	autotext struct text message = { 0 };
+	char place[LINE_MOSTLY];
+	autotext struct text message = TEXT_IN(place);
 
 	add_message(&message, log, entry);
 	if (!message.bytes)

@@ -47,6 +47,9 @@
 #include "sys/error.h"
 #include "sys/process.h"
 
+/* More than most command lines have. */
+#define WORDS_FEW 64
+
 static const char *root, *log_path, *log_format = "text", *log_level = "warning";
 static const char *cgroup_manager = "cgroupfs", *rootless = "auto";
 static bool debug, strict, systemd_cgroup, version;
@@ -255,7 +258,8 @@ int main(int argc, char **argv)
 	struct log_file log = LOG_FILE_NONE;
 	struct program program = { .log = &log };
 	struct hoy_error err = { .status = 1 };
-	char **words = calloc((size_t)argc + 1, sizeof(*words));
+	char *few[WORDS_FEW + 1] = { NULL };
+	char **words = argc <= WORDS_FEW ? few : calloc((size_t)argc + 1, sizeof(*words));
 	int status;
 
 	open_stdio();
@@ -267,7 +271,8 @@ int main(int argc, char **argv)
 		log_file_fail(&log, &err);
 	else
 		log_file_succeed(&log);
-	free(words);
+	if (words != few)
+		free(words);
 	if (status < 0)
 		return err.status > 0 && err.status < 256 ? err.status : 1;
 	return status;

@@ -18,8 +18,11 @@ struct arena_block {
 	alignas(max_align_t) unsigned char bytes[];
 };
 
-#define BLOCK_SIZE_FIRST   (16UL << 10)
+/* Enough for most configurations: what is not cut is not touched, and a second block costs more. */
+#define BLOCK_SIZE_FIRST   (64UL << 10)
 #define BLOCK_SIZE_LARGEST (1UL << 20)
+/* Larger pieces get a block of their own. */
+#define ALONE_FROM (4UL << 10)
 
 static struct arena_block *block_new(size_t size)
 {
@@ -81,7 +84,7 @@ static void *cut_bytes(struct arena *arena, size_t len, size_t alignment)
 		arena->used = start + len;
 		return arena->blocks->bytes + start;
 	}
-	if (len > BLOCK_SIZE_FIRST / 4) {
+	if (len > ALONE_FROM) {
 		bytes = alloc_alone(arena, len);
 		arena->failed = !bytes;
 		return bytes;

@@ -109,21 +109,34 @@ void text_add_format(struct text *text, const char *format, ...)
 	text->len += len;
 }
 
+/** How many bytes at the start of a string are shown as they are. */
+static size_t plain_len(const char *string)
+{
+	size_t len = 0;
+
+	while ((unsigned char)string[len] >= 0x20 && string[len] != 0x7f && string[len] != '\\')
+		len++;
+	return len;
+}
+
 void text_add_escaped(struct text *text, const char *string)
 {
-	for (; *string; string++) {
-		unsigned char byte = (unsigned char)*string;
+	for (;;) {
+		const size_t plain = plain_len(string);
+		unsigned char byte = (unsigned char)string[plain];
 
+		text_add_bytes(text, string, plain);
+		if (byte == '\0')
+			return;
+		string += plain + 1;
 		if (byte == '\n')
 			text_add(text, "\\n");
 		else if (byte == '\t')
 			text_add(text, "\\t");
 		else if (byte == '\\')
 			text_add(text, "\\\\");
-		else if (byte < 0x20 || byte == 0x7f)
-			text_add_format(text, "\\x%02x", byte);
 		else
-			text_add_char(text, *string);
+			text_add_format(text, "\\x%02x", byte);
 	}
 }
 

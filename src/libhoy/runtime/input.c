@@ -28,10 +28,9 @@ struct config_report input_report(const struct hoy_context *context)
 
 static char *bundle_path(struct input *input, const char *bundle, struct hoy_error *err)
 {
-	autofree char *path = realpath(bundle ? bundle : ".", NULL);
-	char *copy;
+	char path[PATH_MAX], *copy;
 
-	if (!path) {
+	if (!realpath(bundle ? bundle : ".", path)) {
 		fail(err, errno, "open the bundle %s", bundle ? bundle : ".");
 		return NULL;
 	}

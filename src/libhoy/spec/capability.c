@@ -31,12 +31,13 @@ bool capability_name(unsigned int capability, char name[CAPABILITY_NAME_SIZE])
 
 int capability_find(const char *name)
 {
-	char whole[CAPABILITY_NAME_SIZE];
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
 	cap_value_t number;
 
-	/* libcap also takes bare numbers, and a name with anything behind it. */
-	if (cap_from_name(name, &number) < 0 || !capability_name((unsigned int)number, whole) ||
-	    strcasecmp(name, whole) != 0)
+	/* libcap also takes bare numbers, and a name with anything behind it that is none of these.
+	 */
+	if (strncasecmp(name, "cap_", 4) != 0 || !string_is_made_of(name, letters) ||
+	    cap_from_name(name, &number) < 0 || (unsigned int)number >= capability_count())
 		return -1;
 	return number;
 }
