@@ -37,20 +37,28 @@ def sweep(bundle, runtime):
     return sweep
 
 
+@pytest.fixture
+def large_sweep(sweep):
+    """More than the first block of memory takes, so that it can run out on the way."""
+    sweep.bundle.config["annotations"] = {f"com.example.{number}": "b" * 50 for number in range(400)}
+    sweep.bundle.write()
+    return sweep
+
+
 STEP = 1 if is_long() else 3
 
 
 @pytest.mark.parametrize("for_ever", [False, True])
-def test_create(sweep, runtime, for_ever):
+def test_create(large_sweep, runtime, for_ever):
     """What a failed create cannot even note any more, the next delete finds."""
     def attempt(number):
-        result, came = starved(runtime, sweep.create_words, number, for_ever)
+        result, came = starved(runtime, large_sweep.create_words, number, for_ever)
         check_words(result, number)
         if result.status and not for_ever:
-            wait_until(lambda: not sweep.remains(), f"nothing to remain: {number}: {result}", 2)
-        assert not sweep.check_clean(), number
+            wait_until(lambda: not large_sweep.remains(), f"nothing to remain: {number}: {result}", 2)
+        assert not large_sweep.check_clean(), number
         return came
-    assert sweep.points(attempt, 1) >= 30
+    assert large_sweep.points(attempt, 1) >= 30
 
 
 @pytest.mark.parametrize("for_ever", [False, True])
@@ -72,13 +80,13 @@ def test_other_commands(sweep, runtime, words, for_ever):
 
 
 @pytest.mark.parametrize("for_ever", [False, True])
-def test_delete(sweep, runtime, for_ever):
+def test_delete(large_sweep, runtime, for_ever):
     def attempt(number):
-        runtime(*sweep.create_words).ok()
+        runtime(*large_sweep.create_words).ok()
         result, came = starved(runtime, ("delete", "--force", "c1"), number, for_ever)
         check_words(result, number)
         if result.status == 0:
-            wait_until(lambda: not sweep.remains(), f"nothing to remain: {number}: {result}", 2)
-        assert not sweep.check_clean(), number
+            wait_until(lambda: not large_sweep.remains(), f"nothing to remain: {number}: {result}", 2)
+        assert not large_sweep.check_clean(), number
         return came
-    assert sweep.points(attempt, 1) >= 5
+    assert large_sweep.points(attempt, 1) >= 5
