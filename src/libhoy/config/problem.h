@@ -32,23 +32,23 @@ void problems_begin(struct problems *problems, const struct config_report *repor
 
 /** A problem of the value at a path, or, if there is none, of what should stand there. */
 void problem_at(struct problems *problems, const char *at, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+	__attribute__((cold, format(printf, 3, 4)));
 
 /** A problem of a value of the document. */
 void problem_node(struct problems *problems, const struct json_node *node, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+	__attribute__((cold, format(printf, 3, 4)));
 
 /** Warnings are problems with report->strict. */
 void warning_at(struct problems *problems, const char *at, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+	__attribute__((cold, format(printf, 3, 4)));
 
 /** A warning about a member's name. */
 void warning_key(struct problems *problems, const struct json_node *node, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+	__attribute__((cold, format(printf, 3, 4)));
 
 /** A problem of a member's name. */
 void problem_key(struct problems *problems, const struct json_node *node, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+	__attribute__((cold, format(printf, 3, 4)));
 
 /**
  * True if a problem at or below this path was told: rules that depend on its value are then

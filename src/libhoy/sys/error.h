@@ -26,20 +26,22 @@ size_t format_text_v(char *buffer, size_t size, const char *format, va_list argu
  * @returns -1, so that a caller can write `return fail(err, ...)`
  */
 int fail(struct hoy_error *err, int code, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+	__attribute__((cold, format(printf, 3, 4)));
 
 /** As fail(), for a value of the configuration: `at` is its path there. */
 int fail_at(struct hoy_error *err, const char *at, int code, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+	__attribute__((cold, format(printf, 4, 5)));
 
 /** Adds context in front of an error that is set: "CONTEXT: TEXT". @returns -1 */
-int fail_in(struct hoy_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int fail_in(struct hoy_error *err, const char *format, ...)
+	__attribute__((cold, format(printf, 2, 3)));
 
 /** Names the configuration path of an error that is set and has none yet. @returns -1 */
-int fail_from(struct hoy_error *err, const char *at);
+int fail_from(struct hoy_error *err, const char *at) __attribute__((cold));
 
 /** Adds the hint; the first one stays. @returns -1 */
-int fail_hint(struct hoy_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int fail_hint(struct hoy_error *err, const char *format, ...)
+	__attribute__((cold, format(printf, 2, 3)));
 
 /** The errno's own words in English, whatever the locale. */
 const char *error_words(int code);
