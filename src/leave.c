@@ -207,9 +207,9 @@ static uint64_t end_of(char *const *strings, uint64_t start)
 }
 
 /*
- * What PR_SET_MM_MAP wants to be told along with the file, all as it is already. /proc/self/stat
- * has it too, but costs more than the rest. Only where the heap began is known to nobody: it now
- * begins at its present end, below which it will not shrink.
+ * What PR_SET_MM_MAP wants to be told along with the file: what is so already, the program's parts
+ * by whole pages. /proc/self/stat has it too, but costs more than the rest. Only where the heap
+ * began is known to nobody: it now begins at its present end, below which it will not shrink.
  */
 static int describe_memory(char *const *argv, const struct mapping *mappings, int len,
 			   struct prctl_mm_map *map)

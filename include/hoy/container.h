@@ -96,7 +96,10 @@ int hoy_explain(const struct hoy_context *context, const char *id,
 		const struct hoy_create_options *options, bool as_json, char **ret_text,
 		struct hoy_error *err);
 
-/** What hoy_run() knows of a container: hoy_container_delete() need not find it out again. */
+/**
+ * What hoy_run() knows of a container, so that hoy_container_delete() need not find it out again.
+ * It keeps three descriptors and the configuration, and nobody from the container.
+ */
 struct hoy_container;
 
 struct hoy_start_options {
@@ -110,10 +113,11 @@ struct hoy_start_options {
 	 */
 	int *ret_notify;
 	/** Called before the gate is opened, to prepare for what the process will do; may be NULL.
-	 */
+	 *  It must start no thread or program: it may be kept on one CPU. */
 	int (*before)(void *data, struct hoy_error *err);
 	void *data;
-	/** Of hoy_run(), if it succeeds: release with hoy_container_done(); may be NULL. */
+	/** Set by hoy_run(), not by hoy_start(), if it succeeds: release with
+	 *  hoy_container_done(); may be NULL. */
 	struct hoy_container **ret_container;
 };
 
@@ -157,8 +161,9 @@ int hoy_delete(const struct hoy_context *context, const char *id, bool force,
 	       struct hoy_error *err);
 
 /**
- * hoy_delete() by force of what hoy_run() has made. It may have been changed since, or deleted, and
- * then another of the same name is let be.
+ * hoy_delete() by force of what hoy_run() has made, in the same state root. It may have been
+ * changed since. If it was deleted already that is no error, and another of the same name is let
+ * be. In any case hoy_container_done() is due afterwards.
  */
 int hoy_container_delete(const struct hoy_context *context, struct hoy_container *container,
 			 struct hoy_error *err);

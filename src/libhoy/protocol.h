@@ -64,6 +64,7 @@ struct message {
 /** Length of a message that carries no error. */
 #define MESSAGE_SHORT offsetof(struct message, error)
 
+/** `start` may be of another version than the init that waits: numbers keep their meaning. */
 enum gate_type {
 	/** start -> init: go on. */
 	GATE_GO = 1,
@@ -71,10 +72,10 @@ enum gate_type {
 	GATE_LIMITS,
 	/** init -> start: execve comes next; end of file now means that it succeeded. */
 	GATE_EXECING,
-	/** The same, but the container's own filter or limits may kill init before it has. */
-	GATE_EXECING_LIMITED,
 	/** init -> start: failed, with the error. */
 	GATE_ERROR,
+	/** As EXECING, but the container's own filter or limits may kill init before it has. */
+	GATE_EXECING_LIMITED,
 };
 
 struct gate_message {

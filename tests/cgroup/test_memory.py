@@ -95,6 +95,16 @@ def test_init_killed_during_set_up_is_told(bundle, runtime):
     assert not bundle.cgroup.exists()
 
 
+@pytest.mark.parametrize("kib", [4, 32, 64])
+@pytest.mark.req("linux.memory.limit")
+def test_a_limit_that_is_too_small_is_told(bundle, runtime, kib):
+    """Wherever init is killed, be it in execve, the reason is not sought in the filter."""
+    limit(bundle, memory={"limit": kib * 1024, "swap": kib * 1024})
+    runtime.run(bundle.args("/bin/probe", "pid")).fails("linux.resources.memory.limit",
+                                                        "init was killed for lack of memory")
+    assert not bundle.cgroup.exists()
+
+
 @pytest.mark.req("linux.memory.checkBeforeUpdate", "linux.memory.checkBeforeUpdate.reject")
 def test_check_before_update(bundle, runtime):
     limit(bundle, memory={"limit": 64 * MB, "swap": 64 * MB})

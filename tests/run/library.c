@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +36,18 @@ static void tell(const char *what, int result)
 	(void)fflush(stdout);
 }
 
+/* An empty file in the bundle. */
+static void make(const char *name)
+{
+	char path[4096];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", options.bundle, name);
+	file = fopen(path, "we");
+	if (file)
+		(void)fclose(file);
+}
+
 static int count_descriptors(void)
 {
 	DIR *directory = opendir("/proc/self/fd");
@@ -49,7 +62,11 @@ static int count_descriptors(void)
 
 static int run(void)
 {
-	const struct hoy_start_options start = { .ret_container = &container };
+	/* Nobody listens there; the call waits for the container's end all the same. */
+	const struct hoy_start_options start = {
+		.ret_container = &container,
+		.notify_socket = options.notify ? "@hoy-test-nobody" : NULL,
+	};
 
 	return hoy_run(&context, ID, &options, &start, &err);
 }
@@ -101,7 +118,24 @@ static void change_meanwhile(void)
 
 	tell("run", run());
 	tell("update", hoy_update(&context, ID, &update, &err));
+	make("rootfs/go");
 	wait_and_delete();
+}
+
+/* Something in its state that hoy does not remove. Nobody else has to wait for who found it. */
+static void fail_to_delete(void)
+{
+	char path[4096];
+
+	(void)snprintf(path, sizeof(path), "%s/" ID "/stranger", context.state_root);
+	tell("run", run());
+	tell("wait", waitpid(pid, NULL, 0) == pid ? 0 : -1);
+	tell("mkdir", mkdir(path, 0700));
+	tell("delete", hoy_container_delete(&context, container, &err));
+	tell("delete by name", hoy_delete(&context, ID, true, &err));
+	tell("rmdir", rmdir(path));
+	tell("delete", hoy_container_delete(&context, container, &err));
+	hoy_container_done(container);
 }
 
 /* A caller's own container is deleted by another, and one of the same name made. */
@@ -115,13 +149,20 @@ static void replace_meanwhile(void)
 	tell("delete", hoy_delete(&context, ID, true, &err));
 	tell("wait", waitpid(first, NULL, 0) == first ? 0 : -1);
 	tell("create", hoy_create(&context, ID, &options, &err));
-	tell("delete what was", hoy_container_delete(&context, container, &err));
+	for (int i = 0; i < 3; i++)
+		tell("delete what was", hoy_container_delete(&context, container, &err));
 	hoy_container_done(container);
 	tell("state", hoy_state(&context, ID, &state, &err));
 	tell("still created", state.status == HOY_CREATED);
 	hoy_state_done(&state);
 	tell("delete", hoy_delete(&context, ID, true, &err));
 	(void)waitpid(pid, NULL, 0);
+}
+
+static void notify_and_replace(void)
+{
+	options.notify = true;
+	replace_meanwhile();
 }
 
 int main(int argc, char **argv)
@@ -132,7 +173,8 @@ int main(int argc, char **argv)
 	} cases[] = {
 		{ "twice", run_twice },		  { "forget", run_and_forget },
 		{ "in vain", run_in_vain },	  { "change", change_meanwhile },
-		{ "replace", replace_meanwhile },
+		{ "replace", replace_meanwhile }, { "notify", notify_and_replace },
+		{ "stranger", fail_to_delete },
 	};
 	const int descriptors = count_descriptors();
 

@@ -1,6 +1,7 @@
 """libhoy in a program that lives on: what it runs, it can forget without a trace."""
 
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -61,12 +62,24 @@ def test_a_hook_that_fails_before_the_gate(library, bundle):
 
 
 def test_a_container_that_is_changed_meanwhile(library, bundle):
-    bundle.args("/bin/sh", "-c", "sleep 0.3; exit 5")
+    bundle.args("/bin/sh", "-c", "until [ -e /go ]; do sleep 0.01; done; exit 5")
     assert library("change") == ["run: 0", "update: 0", "wait: 5", "delete: 0"] + NOTHING_LEFT
 
 
-def test_another_container_of_the_same_name_stays(library, bundle):
-    bundle.args("/bin/sleep", "1000")
-    assert library("replace") == [
-        "run: 0", "delete: 0", "wait: 0", "create: 0", "delete what was: 0", "state: 0", "still created: 1",
-        "delete: 0"] + NOTHING_LEFT
+@pytest.mark.parametrize("case, args", [("replace", ["/bin/sleep", "1000"]), ("notify", ["/bin/true"])])
+def test_another_container_of_the_same_name_stays(library, bundle, case, args):
+    """Also where hoy_run() has waited for readiness, and has let others at the container meanwhile."""
+    bundle.args(*args)
+    assert library(case) == [
+        "run: 0", "delete: 0", "wait: 0", "create: 0", *["delete what was: 0"] * 3, "state: 0",
+        "still created: 1", "delete: 0"] + NOTHING_LEFT
+
+
+def test_a_delete_that_fails_keeps_nobody_from_the_next(library, bundle):
+    bundle.args("/bin/true")
+    before = time.monotonic()
+    _run, _wait, _mkdir, first, by_name, _rmdir, last, *rest = library("stranger")
+    assert "stranger remains in the state of c1" in first
+    assert "stranger remains in the state of c1" in by_name
+    assert (last, rest) == ("delete: 0", NOTHING_LEFT)
+    assert time.monotonic() - before < 5

@@ -23,6 +23,7 @@ void *arena_alloc(struct arena *arena, size_t count, size_t size);
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_strndup(struct arena *arena, const char *text, size_t len);
 void *arena_copy(struct arena *arena, const void *data, size_t size);
+/** As format_text(): not all that printf knows. */
 char *arena_format(struct arena *arena, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void arena_done(struct arena *arena);

@@ -69,7 +69,7 @@ size_t problem_path(const struct problems *problems, const struct json_node *nod
 const struct json_node *problem_find(const struct json_node *document, const char *prefix,
 				     const char *at);
 
-/** Formats a path into `path`, JSON_PATH_SIZE bytes. @returns it */
+/** Formats a path into `path`, JSON_PATH_SIZE bytes, as format_text(). @returns it */
 const char *path_format(char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** Formats the path of a member whose name may hold any characters. @returns path */

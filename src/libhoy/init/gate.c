@@ -73,14 +73,14 @@ static int tell(const struct init *init, enum gate_type type, struct hoy_error *
 /* Late limits: nothing is forked from here on. Then the last message before execve. */
 int step_execing(struct init *init, struct hoy_error *err)
 {
+	const struct plan_cgroup *cgroup = &init->plan->cgroup;
+	bool limited;
+
 	if (init->fds->go < 0)
 		return init_note(init->fds, NOTE_EXECING, 0, -1, err);
-	if (init->plan->cgroup.has_late_writes &&
-	    (tell(init, GATE_LIMITS, err) < 0 || wait_go(init, err) < 0))
+	if (cgroup->has_late_writes && (tell(init, GATE_LIMITS, err) < 0 || wait_go(init, err) < 0))
 		return -1;
-	return tell(init,
-		    init->plan->process.seccomp.len > 0 || init->plan->cgroup.writes_len > 0
-			    ? GATE_EXECING_LIMITED
-			    : GATE_EXECING,
-		    err);
+	limited = init->plan->process.seccomp.len > 0 || cgroup->writes_len > 0 ||
+		  cgroup->properties_len > 0;
+	return tell(init, limited ? GATE_EXECING_LIMITED : GATE_EXECING, err);
 }

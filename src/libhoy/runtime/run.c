@@ -29,9 +29,10 @@ struct hoy_container {
 };
 
 /* The container's directory, locked, and its record are lent to `start`. */
-static int start_it(struct creation *creation, const struct hoy_start_options *options,
+static int start_it(struct hoy_container *held, const struct hoy_start_options *options,
 		    struct hoy_error *err)
 {
+	struct creation *creation = &held->creation;
 	const int *handed_out = creation->options->ret_pidfd;
 	struct container container = { .root = -1,
 				       .dir = creation->dir,
@@ -42,6 +43,7 @@ static int start_it(struct creation *creation, const struct hoy_start_options *o
 				     .options = options,
 				     .log = &creation->log,
 				     .turns = creation->launch.turns,
+				     .version = -1,
 				     .destroy = true };
 	int r;
 
@@ -54,20 +56,28 @@ static int start_it(struct creation *creation, const struct hoy_start_options *o
 	if (r < 0)
 		(void)process_wait(starting.pidfd, clock_ms() + REAP_MS, NULL);
 	creation->dir = container.dir;
+	held->version = starting.version;
 	return r;
 }
 
-/* Lets others at the container. What is of no more use is closed. */
+/* Lets others at the container. */
+static void let_go(struct hoy_container *container)
+{
+	cleanup_close(&container->version);
+	container->version = state_dir_unlock(&container->creation.dir);
+}
+
+/* What is of no more use is closed; the record goes on to point to the cgroup's path. */
 static void hold(struct hoy_container *container)
 {
 	struct creation *creation = &container->creation;
 
-	/* The record goes on to point to the cgroup's path. */
 	cleanup_close(&creation->cgroup.fd);
 	cleanup_close(&creation->leaf);
 	cleanup_close(&creation->resctrl);
 	creation->cgroup.fd = creation->leaf = creation->resctrl = -1;
-	container->version = state_dir_unlock(&creation->dir);
+	if (creation->dir.locked)
+		let_go(container);
 }
 
 int hoy_run(const struct hoy_context *context, const char *id,
@@ -89,7 +99,7 @@ int hoy_run(const struct hoy_context *context, const char *id,
 	r = creation_run(&container->creation, err);
 	if (r == 0) {
 		creation_hand_out(&container->creation);
-		r = start_it(&container->creation, start, err);
+		r = start_it(container, start, err);
 	}
 	if (r == 0 && start && start->ret_container) {
 		hold(container);
@@ -104,15 +114,24 @@ int hoy_container_delete(const struct hoy_context *context, struct hoy_container
 			 struct hoy_error *err)
 {
 	struct creation *creation = &container->creation;
+	struct state_dir *dir = &creation->dir;
 	const struct log log = context_log(context);
-	int r;
+	int r = state_dir_lock_again(dir, container->version);
 
-	r = state_dir_lock_again(&creation->dir, container->version);
-	if (r > 0)
-		return destroy_container(&creation->dir, &creation->record, &log, err);
-	state_dir_done(&creation->dir);
-	/* One of the same name that another has made since is not ours. */
-	return r == 0 ? hoy_delete(context, container->id, true, err) : 0;
+	if (r > 0) {
+		r = destroy_container(dir, &creation->record, &log, err);
+	} else if (r == 0) {
+		let_go(container);
+		r = hoy_delete(context, container->id, true, err);
+	} else {
+		r = 0; /* one of the same name that another has made since is not ours */
+	}
+	/* What has failed others may try, and we once more. */
+	if (r < 0)
+		let_go(container);
+	else
+		state_dir_done(dir);
+	return r;
 }
 
 void hoy_container_done(struct hoy_container *container)

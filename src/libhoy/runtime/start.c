@@ -117,9 +117,29 @@ static void wait_for_last_fifo(const struct container *container)
 		(void)poll(NULL, 0, 1);
 }
 
+static int explain_death(const struct container *container, struct hoy_error *err)
+{
+	struct cgroup cgroup = CGROUP_NONE;
+	struct hoy_error unused;
+	bool no_memory;
+
+	(void)container_open_cgroup(container->record, &cgroup, &unused);
+	no_memory = cgroup.fd >= 0 && cgroup_oom_kills(&cgroup) > 0;
+	cgroup_done(&cgroup);
+	if (no_memory) {
+		fail_at(err, "linux.resources.memory.limit", 0,
+			"init was killed for lack of memory at execve");
+		return fail_hint(err, "the memory limit is too small for the program");
+	}
+	return fail_at(
+		err, "linux.seccomp", 0,
+		"init was killed at execve; a filter that forbids execve does that (SIGSYS)");
+}
+
 /*
  * End of file before EXECING means that init died. After it, it means that execve has closed the
- * gate, unless init is still called init and on its way out: then the filter has killed it.
+ * gate, unless init is still called init and on its way out: then its filter or a limit has killed
+ * it.
  * @param last  the last message
  */
 static int end_of_gate(const struct container *container, enum gate_type last,
@@ -129,18 +149,13 @@ static int end_of_gate(const struct container *container, enum gate_type last,
 
 	if (last != GATE_EXECING && last != GATE_EXECING_LIMITED)
 		return fail(err, 0, "init ended before it could start the process");
-	if (last == GATE_EXECING) {
-		wait_for_last_fifo(container);
-		return 0;
+	if (last == GATE_EXECING_LIMITED) {
+		procfs = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (file_process_is_exiting(procfs, container->record->pid, INIT_NAME) > 0)
+			return explain_death(container, err);
 	}
-	procfs = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (file_process_is_exiting(procfs, container->record->pid, INIT_NAME) <= 0) {
-		wait_for_last_fifo(container);
-		return 0;
-	}
-	return fail_at(
-		err, "linux.seccomp", 0,
-		"init was killed at execve; a filter that forbids execve does that (SIGSYS)");
+	wait_for_last_fifo(container);
+	return 0;
 }
 
 static int run_gate(const struct container *container, const struct gate *gate,
@@ -211,7 +226,7 @@ static int start(struct starting *starting, struct hoy_error *err)
 }
 
 /* The container runs: that nobody learns that it is ready is no failure of its start. */
-static void pass_on(const struct starting *starting, int notify)
+static void pass_on(struct starting *starting, int notify)
 {
 	struct container *container = starting->container;
 	autoclose int init = -1;
@@ -219,7 +234,7 @@ static void pass_on(const struct starting *starting, int notify)
 
 	/* Others may change it meanwhile. */
 	if (state_find_init(container->record, &init, &err) >= 0) {
-		state_dir_done(&container->dir);
+		starting->version = state_dir_unlock(&container->dir);
 		if (notify_wait(notify, init, container->record->pid,
 				starting->options->notify_socket, &err) == 0)
 			return;
@@ -269,7 +284,9 @@ int hoy_start(const struct hoy_context *context, const char *id,
 {
 	const struct log log = context_log(context);
 	struct container container = CONTAINER_NONE;
-	struct starting starting = { .container = &container, .options = options, .log = &log };
+	struct starting starting = {
+		.container = &container, .options = options, .log = &log, .version = -1
+	};
 	autoclose int pidfd = -1;
 	int r;
 
@@ -279,6 +296,7 @@ int hoy_start(const struct hoy_context *context, const char *id,
 	starting.pidfd = pidfd;
 	if (r == 0)
 		r = start_created(&starting, err);
+	cleanup_close(&starting.version);
 	container_done(&container);
 	return r;
 }

@@ -16,6 +16,8 @@ struct starting {
 	const struct log *log;
 	/** As create has left them; over at the end. */
 	struct turns turns;
+	/** If the lock was given up what state_dir_unlock() has returned, or -1; the caller's. */
+	int version;
 	/** Whatever fails, the container goes. It does where its gate was opened in vain. */
 	bool destroy;
 };

@@ -34,8 +34,7 @@ int capability_find(const char *name)
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
 	cap_value_t number;
 
-	/* libcap also takes bare numbers, and a name with anything behind it that is none of these.
-	 */
+	/* libcap also takes numbers, and a name with anything behind it but a letter or '_'. */
 	if (strncasecmp(name, "cap_", 4) != 0 || !string_is_made_of(name, letters) ||
 	    cap_from_name(name, &number) < 0 || (unsigned int)number >= capability_count())
 		return -1;

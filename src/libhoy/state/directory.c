@@ -151,10 +151,7 @@ static bool is_known(const char *name)
 	return false;
 }
 
-/*
- * Not readdir(3), which allocates: a directory is also removed where there is no memory left. Nor
- * is the directory opened anew: only for this is anything read from such a descriptor.
- */
+/* Not readdir(3), which allocates: a directory is also removed where there is no memory left. */
 int directory_each(int dirfd, directory_function *function, void *data)
 {
 	alignas(struct dirent) char buffer[4096];
@@ -365,7 +362,7 @@ int state_dir_lock_again(struct state_dir *dir, int version)
 	int r;
 
 	if (dir->fd < 0)
-		return 0;
+		return -ENOENT;
 	dir->locked = flock(dir->fd, LOCK_EX | LOCK_NB) == 0;
 	r = has_name(dir, dir->name);
 	if (r <= 0 || !dir->locked || version < 0)
@@ -383,7 +380,9 @@ bool state_dir_is_gone(const struct state_dir *dir)
 int state_dir_remove(struct state_dir *dir, struct hoy_error *err)
 {
 	char temporary[NAME_MAX + 1], stranger[NAME_MAX + 1];
-	int r = directory_each(dir->fd, check_known, stranger);
+	/* dir->fd is from before there was anything: some kernels' btrfs shows nothing by it. */
+	autoclose int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = fd < 0 ? -errno : directory_each(fd, check_known, stranger);
 
 	if (r == -ENOTEMPTY)
 		return fail(err, 0, "%s remains in the state of %s: it was not made by hoy",
@@ -398,7 +397,7 @@ int state_dir_remove(struct state_dir *dir, struct hoy_error *err)
 			format_text(dir->name, sizeof(dir->name), "%s", temporary);
 	}
 	if (r == 0)
-		r = directory_each(dir->fd, remove_known, NULL);
+		r = directory_each(fd, remove_known, NULL);
 	if (r == 0 && unlinkat(dir->root, dir->name, AT_REMOVEDIR) < 0)
 		r = -errno;
 	return r < 0 ? fail(err, r, "remove directory %s from the state root", dir->name) : 0;

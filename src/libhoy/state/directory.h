@@ -16,6 +16,7 @@ typedef int directory_function(int dirfd, const struct dirent *entry, void *data
 
 /**
  * Calls a function for each name in a directory but "." and "..", until it returns < 0. Silent.
+ * @param dirfd  open for reading, and read by nobody else meanwhile
  * @returns its last result, or -errno
  */
 int directory_each(int dirfd, directory_function *function, void *data);

@@ -145,15 +145,15 @@ int state_dir_lock(struct state_dir *dir, const char *id, int64_t deadline_ms,
 		   struct hoy_error *err);
 
 /**
- * Gives up the lock, and the descriptor stays open.
+ * Gives up the lock; the descriptor stays open.
  * @returns what tells state_dir_lock_again() that the record is still the same; to be closed, or -1
  */
 int state_dir_unlock(struct state_dir *dir);
 
 /**
- * Takes the lock once more if it is to be had at once.
- * @returns 1 if the record is the same as then, 0 if it is not or the lock is another's, -ENOENT if
- * the container was deleted meanwhile, whatever its name stands for now
+ * Takes the lock once more if it is to be had at once; dir->locked says whether it is.
+ * @returns 1 if the record is the same as then, -ENOENT if the container was deleted meanwhile,
+ * whatever its name stands for now; 0 if it was changed, is another's to change, or cannot be told
  */
 int state_dir_lock_again(struct state_dir *dir, int version);
 
