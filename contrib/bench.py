@@ -334,6 +334,9 @@ def main():
             rows, floor = compare(options, programs, Path(directory))
         except Failed as failure:
             sys.exit(f"contrib/bench: in the middle of the rounds, {failure}")
+        # crun leaves the parent of its containers' cgroups, empty.
+        with contextlib.suppress(OSError):
+            os.rmdir("/sys/fs/cgroup/crun")
     host = {"kernel": platform.release(), "cpus": os.cpu_count(), "rounds": options.rounds,
             "limits": options.limits, "versions": versions}
     if options.json:
