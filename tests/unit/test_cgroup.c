@@ -538,15 +538,18 @@ static int spawn_counter(int cgroup, int ready)
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
+		struct sigaction action = { .sa_handler = count };
 		sigset_t both, none;
 
+		/* One at a time, or the second could come in the middle of counting the first. */
+		sigfillset(&action.sa_mask);
 		sigemptyset(&none);
 		sigemptyset(&both);
 		sigaddset(&both, SIGUSR1);
 		sigaddset(&both, SIGTERM);
 		sigprocmask(SIG_BLOCK, &both, NULL);
-		signal(SIGUSR1, count);
-		signal(SIGTERM, count);
+		sigaction(SIGUSR1, &action, NULL);
+		sigaction(SIGTERM, &action, NULL);
 		(void)!write(ready, "x", 1);
 		while (signals < 2)
 			sigsuspend(&none);
