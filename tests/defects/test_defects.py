@@ -18,7 +18,8 @@ TOP = Path(__file__).resolve().parents[2]
 # Kept from run to run, so that only what has changed is compiled.
 COPY = TOP / "build/defects"
 SOURCES = ("meson.build", "meson_options.txt", "include", "man", "src", "contrib/completions",
-           "contrib/engines", "tests/meson.build", "tests/config", "tests/plan", "tests/unit")
+           "contrib/engines", "tests/meson.build", "tests/config", "tests/plan", "tests/run",
+           "tests/unit")
 FAILED = re.compile(r"^fail  (\w+/\S+): (.*)$", re.M)
 
 
