@@ -134,9 +134,9 @@ DEFECTS = [
            "if (record->poststop.len > 1000) {", r"hooks/(each|poststop)"),
     Defect("failure-of-poststart-passed-over", "runtime/start.c",
            'r = hooks_run(&container->record->poststart, "poststart", container->record->pid,\n'
-           "\t\t\t      log, err);",
+           "\t\t\t      starting->log, err);",
            '(void)hooks_run(&container->record->poststart, "poststart", container->record->pid,\n'
-           "\t\t\t\tlog, err);", r"hooks/failure_of_poststart"),
+           "\t\t\t\tstarting->log, err);", r"hooks/failure_of_poststart"),
     Defect("timeout-of-hooks-ten-times-too-long", "plan/hooks.c",
            "(int)from->timeout.value * 1000;", "(int)from->timeout.value * 10000;",
            r"hooks/a_hook_that_takes_too_long\[createRuntime"),
