@@ -28,11 +28,12 @@ printf unfinished
 exit 3
 """
 JOB_OPTIONS = "--modules dummy,veth --disk 8M --numa --append hoy_argument".split()
+# What has been printed takes its time to get out; several machines share the processors here.
 RUNS = {  # name: options, command
     "job-6.12": (JOB_OPTIONS, JOB),
     "job-6.1": (["--kernel", "6.1", *JOB_OPTIONS], JOB),
-    "panic": ([], "echo before; echo c > /proc/sysrq-trigger; sleep 60"),
-    "vanished": ([], "echo before; busybox poweroff -ff; sleep 60"),
+    "panic": ([], "echo before; sleep 3; echo c > /proc/sysrq-trigger; sleep 60"),
+    "vanished": ([], "echo before; sleep 3; busybox poweroff -ff; sleep 60"),
     "no-module": (["--modules", "nonsense"], "true"),
     "time-out": (["--timeout", "2"], "true"),
 }
