@@ -74,8 +74,8 @@ enum gate_type {
 	GATE_EXECING,
 	/** init -> start: failed, with the error. */
 	GATE_ERROR,
-	/** As EXECING, but the container's own filter or limits may kill init before it has. */
-	GATE_EXECING_LIMITED,
+	/** As EXECING, but execve is made under the container's filter, which may kill init. */
+	GATE_EXECING_FILTERED,
 };
 
 struct gate_message {

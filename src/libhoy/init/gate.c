@@ -73,14 +73,12 @@ static int tell(const struct init *init, enum gate_type type, struct hoy_error *
 /* Late limits: nothing is forked from here on. Then the last message before execve. */
 int step_execing(struct init *init, struct hoy_error *err)
 {
-	const struct plan_cgroup *cgroup = &init->plan->cgroup;
-	bool limited;
+	const bool filtered = init->plan->process.seccomp.len > 0;
 
 	if (init->fds->go < 0)
 		return init_note(init->fds, NOTE_EXECING, 0, -1, err);
-	if (cgroup->has_late_writes && (tell(init, GATE_LIMITS, err) < 0 || wait_go(init, err) < 0))
+	if (init->plan->cgroup.has_late_writes &&
+	    (tell(init, GATE_LIMITS, err) < 0 || wait_go(init, err) < 0))
 		return -1;
-	limited = init->plan->process.seccomp.len > 0 || cgroup->writes_len > 0 ||
-		  cgroup->properties_len > 0;
-	return tell(init, limited ? GATE_EXECING_LIMITED : GATE_EXECING, err);
+	return tell(init, filtered ? GATE_EXECING_FILTERED : GATE_EXECING, err);
 }

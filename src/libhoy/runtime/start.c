@@ -138,20 +138,21 @@ static int explain_death(const struct container *container, struct hoy_error *er
 
 /*
  * End of file before EXECING means that init died. After it, it means that execve has closed the
- * gate, unless init is still called init and on its way out: then its filter or a limit has killed
- * it.
+ * gate, unless init is still called init and on its way out: then its filter or a limit of its
+ * cgroup has killed it. Without either /proc need not be asked.
  * @param last  the last message
  */
 static int end_of_gate(const struct container *container, enum gate_type last,
 		       struct hoy_error *err)
 {
+	const struct state_record *record = container->record;
 	autoclose int procfs = -1;
 
-	if (last != GATE_EXECING && last != GATE_EXECING_LIMITED)
+	if (last != GATE_EXECING && last != GATE_EXECING_FILTERED)
 		return fail(err, 0, "init ended before it could start the process");
-	if (last == GATE_EXECING_LIMITED) {
+	if (last == GATE_EXECING_FILTERED || record->cgroup[0] != '\0') {
 		procfs = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (file_process_is_exiting(procfs, container->record->pid, INIT_NAME) > 0)
+		if (file_process_is_exiting(procfs, record->pid, INIT_NAME) > 0)
 			return explain_death(container, err);
 	}
 	wait_for_last_fifo(container);

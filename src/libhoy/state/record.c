@@ -211,9 +211,7 @@ int state_write(const struct state_dir *dir, const struct state_record *record,
 	copies_write(dir, record);
 	/* As long as the directory has no name nobody can see half of the file. */
 	r = dir->name[0] == '.' ? file_make(dir->fd, STATE_FILE, text, strlen(text), 0600)
-				: -EEXIST;
-	if (r == -EEXIST)
-		r = file_replace(dir->fd, STATE_FILE, text, strlen(text), 0600);
+				: file_replace(dir->fd, STATE_FILE, text, strlen(text), 0600);
 	return r < 0 ? fail(err, r, "write " STATE_FILE) : 0;
 }
 
